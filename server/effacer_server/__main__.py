@@ -1,0 +1,163 @@
+"""`effacer-server`: serve, or de-identify a folder without any server."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from effacer_server.engine.instance import Deidentifier, Limits
+from effacer_server.errors import EffacerError
+from effacer_server.jobs.folder import FolderReport, FolderRun, list_files
+from effacer_server.jobs.keys import load_keys
+from effacer_server.policy.compiler import compile_config
+from effacer_server.policy.documents import parse_config
+from effacer_server.policy.plan import Plan
+from effacer_server.settings import Settings, from_environment
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+BAD_CONFIG = 2
+SOME_REFUSED = 3
+
+
+@click.group()
+@click.version_option(package_name="effacer")
+def main() -> None:
+    """De-identification of DICOM: the service, and its engine over folders."""
+
+
+def _settings(**given: object) -> Settings:
+    try:
+        return from_environment(given)
+    except EffacerError as error:
+        raise click.UsageError(error.message) from None
+
+
+def _shared(command: Command) -> Command:
+    """Options that every command which changes instances has."""
+    for option in (
+        click.option("--data", type=click.Path(path_type=Path), help="Directory of catalog, objects and keys."),
+        click.option("--uid-root", help="Root of new UIDs, with its closing dot (2.25.)."),
+        click.option(
+            "--write-method/--no-write-method", default=None, help="Say in each output that it was de-identified."
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+@main.command()
+@_shared
+@click.option("--grpc-address", help="HOST:PORT to serve gRPC on; port 0 picks a free one (127.0.0.1:50051).")
+@click.option("--catalog", help="URL of the catalog (SQLite below --data).")
+@click.option("--objects", help="URL of the object store (a folder below --data).")
+@click.option("--workers", help="inline, threads:N or processes:N (threads:4).")
+@click.option("--bucket", "buckets", multiple=True, metavar="URL=URL", help="A URL prefix that stands for another.")
+@click.option("--root", "roots", multiple=True, metavar="URL", help="Where config and filter files may be read from.")
+@click.option("--shard-instances", type=int, help="Most instances in one unit of work (64).")
+def serve(buckets: tuple[str, ...], roots: tuple[str, ...], **given: object) -> None:
+    """Serve the API until told to stop."""
+    from effacer_server.app import serve as run  # imported here: folder runs need no transport
+
+    for bucket in buckets:
+        if "=" not in bucket:
+            raise click.UsageError("--bucket takes URL=URL, for instance gs://my-bucket=file:///srv/my-bucket")
+    mapped = dict(bucket.split("=", 1) for bucket in buckets) or None
+    sys.exit(run(_settings(buckets=mapped, roots=roots or None, **given)))
+
+
+@main.command()
+@click.argument("in_dir", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("out_dir", type=click.Path(file_okay=False, path_type=Path))
+@_shared
+@click.option(
+    "--config",
+    "config_file",
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="DeidentifyConfig as JSON.",
+)
+@click.option("--jobs", type=click.IntRange(1, 256), default=2, show_default=True, help="Files done at the same time.")
+@click.option(
+    "--report",
+    "report_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Where to write what became of each input, as JSON.",
+)
+def deidentify(
+    in_dir: Path, out_dir: Path, config_file: Path, jobs: int, report_file: Path | None, **given: object
+) -> None:
+    """De-identify every file below IN_DIR into OUT_DIR, without a server.
+
+    Exit code 0: all done; 3: some refused (each is listed); 2: bad config.
+    """
+    err = Console(stderr=True)
+    settings = _settings(**given)
+    if out_dir.resolve() == in_dir.resolve() or in_dir.resolve() in out_dir.resolve().parents:
+        raise click.UsageError("OUT_DIR must not be IN_DIR or lie inside it")
+    try:
+        plan = compile_config(parse_config(config_file.read_bytes()), stamp=settings.write_method)
+        keys = load_keys(settings)
+    except EffacerError as error:
+        err.print(f"error: {error.message}", markup=False, highlight=False)
+        sys.exit(BAD_CONFIG)
+    run = FolderRun(
+        in_dir, out_dir, Deidentifier(plan, keys, Limits(settings.max_inflated_bytes)), settings.max_instance_bytes
+    )
+    paths = list_files(in_dir)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=err, disable=not err.is_terminal) as bar:
+        task = bar.add_task("de-identifying", total=len(paths))
+        report = run.run(paths, jobs, lambda done: bar.advance(task, done))
+    if report_file:
+        report_file.write_text(_report_json(report, plan), encoding="utf-8")
+    _show(report, err)
+    sys.exit(SOME_REFUSED if report.refused else 0)
+
+
+def _report_json(report: FolderReport, plan: Plan) -> str:
+    rows = []
+    for result in report.results:
+        row: dict[str, object] = {"input": result.input}
+        if result.output:
+            row["output"] = result.output
+        else:
+            row["reason"] = result.reason
+            if result.tag is not None:
+                row["tag"] = f"{result.tag:08X}"
+            if result.vr:
+                row["vr"] = result.vr
+            if result.position is not None:
+                row["position"] = result.position
+        rows.append(row)
+    body = {
+        "succeeded": report.succeeded,
+        "refused": dict(sorted(report.refused.items())),
+        "planFingerprint": plan.fingerprint(),
+        "notes": list(plan.notes),
+        "instances": rows,
+    }
+    return json.dumps(body, indent=1, ensure_ascii=False) + "\n"
+
+
+def _show(report: FolderReport, err: Console) -> None:
+    refused = [result for result in report.results if result.reason]
+    if refused:
+        table = Table("refused", "reason", "element", "position", box=None)
+        for result in refused:
+            tag = "" if result.tag is None else f"({result.tag >> 16:04X},{result.tag & 0xFFFF:04X}) {result.vr}"
+            table.add_row(result.input, result.reason, tag, "" if result.position is None else str(result.position))
+        err.print(table)
+    err.print(f"{report.succeeded} de-identified, {len(refused)} refused", highlight=False)
+
+
+if __name__ == "__main__":
+    main()

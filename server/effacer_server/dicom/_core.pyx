@@ -1,0 +1,597 @@
+# cython: language_level=3, boundscheck=False, wraparound=False
+# distutils: language = c
+"""Compiled half of dicom/core.py; see there for the meaning of everything. Only core.py imports this module."""
+
+from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from libc.errno cimport EINTR, errno
+from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free, malloc
+from libc.string cimport memcpy, memset
+
+from effacer_server.errors import Reason, Refused
+
+cdef extern from "<unistd.h>" nogil:
+    ctypedef long ssize_t
+    ssize_t pread(int fd, void *to, size_t n, int64_t at)
+
+cdef extern from "core.h" nogil:
+    int EF_OK, EF_WATCHED, EF_WAIT, EF_CUT, EF_SET, EF_PATCH, EF_DROP, EF_INSERT, EF_PH_UID
+
+    ctypedef struct ef_error:
+        int status
+        uint32_t tag
+        uint16_t vr
+        uint64_t at
+
+    ctypedef int (*ef_fetch)(void *ctx, uint64_t at, uint8_t *to, size_t n) noexcept nogil
+
+    ctypedef struct ef_input:
+        uint64_t size
+
+    void ef_input_memory(ef_input *input, const uint8_t *data, uint64_t size)
+    void ef_input_fetch(ef_input *input, uint64_t size, ef_fetch fetch, void *ctx, size_t ahead)
+    void ef_input_free(ef_input *input)
+    const uint8_t *ef_at(ef_input *input, uint64_t at, size_t n)
+
+    ctypedef struct ef_placeholder:
+        uint16_t vr
+        uint8_t kind
+        uint8_t len
+        char text[32]
+
+    ctypedef struct ef_masked_vr:
+        uint32_t tag
+        uint32_t mask
+        uint16_t vr
+
+    ctypedef struct ef_facts:
+        ef_masked_vr *masked
+        uint32_t n_masked
+        uint32_t *standard
+        uint32_t n_standard
+        ef_placeholder *placeholders
+        uint32_t n_placeholders
+
+    int ef_facts_dict(ef_facts *f, const uint32_t *tags, const uint16_t *vrs, uint32_t n)
+    int ef_facts_uids(ef_facts *f, const char *joined, uint32_t size)
+    void ef_facts_free(ef_facts *f)
+
+    ctypedef struct ef_uid_key:
+        pass
+
+    void ef_uid_key_init(ef_uid_key *k, const uint8_t *key, size_t key_len, const char *root, size_t root_len)
+    void ef_hmac(const ef_uid_key *k, const uint8_t *msg, size_t n, uint8_t *out)
+    size_t ef_uid_map(const ef_uid_key *k, const uint8_t *uid, size_t n, char *out)
+
+    ctypedef struct ef_rule:
+        uint32_t tag
+        uint32_t mask
+        uint16_t vr
+        int16_t creator
+        uint8_t root
+        uint8_t nested
+
+    ctypedef struct ef_insert:
+        uint32_t tag
+        uint32_t len
+        const uint8_t *bytes
+
+    ctypedef struct ef_matcher:
+        const ef_facts *facts
+        ef_rule *rules
+        uint32_t n_rules
+        char **creators
+        uint32_t n_creators
+        uint8_t default_verb
+        ef_insert *inserts
+        uint32_t n_inserts
+        uint32_t *watch
+        uint32_t n_watch
+        ef_uid_key uid
+
+    int ef_matcher_index(ef_matcher *m)
+    void ef_matcher_free(ef_matcher *m)
+
+    ctypedef struct ef_edit:
+        uint64_t at
+        uint64_t size
+        uint64_t value_at
+        uint64_t value_size
+        uint32_t tag
+        uint16_t vr
+        uint8_t kind
+        uint8_t verb
+        uint8_t depth
+        uint8_t length_size
+        int32_t rule
+        uint32_t new_at
+        uint32_t new_len
+
+    ctypedef struct ef_watch:
+        uint32_t tag
+        uint8_t present
+        int64_t edit
+        uint64_t at
+        uint64_t size
+
+    ctypedef struct ef_edits:
+        ef_edit *v
+        size_t n
+        uint8_t *arena
+        size_t effective
+        ef_watch *watch
+        uint32_t n_watch
+
+    void ef_edits_free(ef_edits *e)
+
+    ctypedef struct ef_encoding:
+        uint8_t implicit
+        uint8_t big_endian
+
+    ctypedef struct ef_meta:
+        uint64_t start
+        uint64_t ts_at
+        uint32_t ts_len
+        uint64_t class_at
+        uint32_t class_len
+
+    int ef_read_meta(ef_input *input, ef_meta *meta, ef_error *err)
+    int ef_scan(ef_input *input, uint64_t start, ef_encoding enc, const ef_matcher *m, ef_edits *out, ef_error *err)
+
+    ctypedef struct ef_segment:
+        uint64_t at
+        uint64_t len
+        int is_new
+
+    ctypedef struct ef_output:
+        uint8_t *bytes
+        ef_segment *seg
+        size_t n_seg
+
+    ctypedef struct ef_value:
+        const uint8_t *bytes
+        size_t len
+
+    int ef_splice(ef_input *input, const ef_edits *e, const ef_matcher *m, const ef_value *values, ef_output *out, ef_error *err)
+    void ef_output_free(ef_output *out)
+
+    ctypedef struct ef_captured:
+        uint32_t tag
+        uint16_t vr
+        uint64_t at
+        uint64_t size
+
+    int ef_capture(ef_input *input, uint64_t start, ef_encoding enc, const ef_facts *f, const uint32_t *tags, uint32_t n,
+                   ef_captured *out, uint32_t *n_out, ef_error *err)
+
+
+# Order of enum ef_status behind EF_OK.
+cdef tuple _REASONS = (
+    None, Reason.NOT_DICOM, Reason.NO_TRANSFER_SYNTAX, Reason.TRUNCATED, Reason.BAD_LENGTH, Reason.BAD_VR, Reason.BAD_ITEM,
+    Reason.TOO_DEEP, Reason.DUPLICATE_TAG, Reason.VR_MISMATCH, Reason.VALUE_TOO_LONG, Reason.IO,
+)
+
+
+cdef object _vr_text(uint16_t vr):
+    cdef int a = vr >> 8, b = vr & 0xFF
+    if 65 <= a <= 90 and 65 <= b <= 90:
+        return chr(a) + chr(b)
+    return ""
+
+
+cdef object _refusal(ef_error *err):
+    if err.status >= len(_REASONS):
+        return MemoryError()
+    return Refused(_REASONS[err.status], err.tag or None, _vr_text(err.vr), err.at)
+
+
+cdef int _pread(void *ctx, uint64_t at, uint8_t *to, size_t n) noexcept nogil:
+    cdef int fd = (<int *> ctx)[0]
+    cdef ssize_t got
+    while n:
+        got = pread(fd, to, n, <int64_t> at)
+        if got < 0 and errno == EINTR:
+            continue
+        if got <= 0:
+            return -1
+        to += got
+        at += <uint64_t> got
+        n -= <size_t> got
+    return 0
+
+
+cdef int _call(void *ctx, uint64_t at, uint8_t *to, size_t n) noexcept with gil:
+    cdef bytes data
+    cdef Source source = <Source> ctx
+    try:
+        data = source.reader_of(at, n)
+    except BaseException as error:
+        source.failure = error
+        return -1
+    if <size_t> PyBytes_GET_SIZE(data) != n:
+        return -1
+    memcpy(to, PyBytes_AS_STRING(data), n)
+    return 0
+
+
+cdef class Source:
+    """See core.py."""
+
+    cdef Py_buffer view
+    cdef bint has_view
+    cdef int _fd
+    cdef readonly uint64_t size
+    cdef size_t ahead
+    cdef object reader_of
+    cdef object failure
+
+    def __cinit__(self, data=None, *, int fd=-1, uint64_t size=0, size_t ahead=32768, reader=None):
+        self.has_view = False
+        self._fd = fd
+        self.size = size
+        self.reader_of = reader
+        self.ahead = ahead
+        if data is not None:
+            PyObject_GetBuffer(data, &self.view, PyBUF_SIMPLE)
+            self.has_view = True
+            self.size = <uint64_t> self.view.len
+
+    def __dealloc__(self):
+        if self.has_view:
+            PyBuffer_Release(&self.view)
+
+    @staticmethod
+    def file(int fd, uint64_t size, size_t ahead=32768):
+        return Source(fd=fd, size=size, ahead=ahead)
+
+    @staticmethod
+    def reader(read, uint64_t size, size_t ahead=65536):
+        return Source(reader=read, size=size, ahead=ahead)
+
+    @property
+    def fd(self):
+        return self._fd if self._fd >= 0 else None
+
+    cdef void open(self, ef_input *input) noexcept:
+        if self.has_view:
+            ef_input_memory(input, <const uint8_t *> self.view.buf, self.size)
+        elif self.reader_of is not None:
+            ef_input_fetch(input, self.size, _call, <void *> self, self.ahead)
+        else:
+            ef_input_fetch(input, self.size, _pread, &self._fd, self.ahead)
+
+    cdef object refusal(self, ef_error *err):
+        failure, self.failure = self.failure, None
+        return failure if failure is not None else _refusal(err)
+
+    def read(self, uint64_t at, uint64_t size):
+        if at > self.size or size > self.size - at:
+            raise Refused(Reason.TRUNCATED, position=at)
+        cdef bytes out
+        cdef char *to
+        cdef int failed
+        if self.has_view:
+            return PyBytes_FromStringAndSize(<const char *> self.view.buf + at, <Py_ssize_t> size)
+        if self.reader_of is not None:
+            out = self.reader_of(at, size)
+            if <uint64_t> PyBytes_GET_SIZE(out) != size:
+                raise Refused(Reason.IO, position=at)
+            return out
+        out = PyBytes_FromStringAndSize(NULL, <Py_ssize_t> size)
+        to = PyBytes_AS_STRING(out)
+        with nogil:
+            failed = _pread(&self._fd, at, <uint8_t *> to, size)
+        if failed:
+            raise Refused(Reason.IO, position=at)
+        return out
+
+
+cdef class Facts:
+    """The tables the core needs; made once by core.py."""
+
+    cdef ef_facts f
+
+    def __cinit__(self, dictionary, masked, uids, standard, placeholders):
+        cdef uint32_t n = <uint32_t> len(dictionary), i
+        cdef uint32_t *tags = <uint32_t *> malloc((n + 1) * sizeof(uint32_t))
+        cdef uint16_t *vrs = <uint16_t *> malloc((n + 1) * sizeof(uint16_t))
+        cdef bytes joined = b"".join(uid.encode() + b"\0" for uid in uids)
+        cdef bytes text
+        memset(&self.f, 0, sizeof(self.f))
+        try:
+            if not tags or not vrs:
+                raise MemoryError
+            for i, (tag, vr) in enumerate(dictionary):
+                tags[i] = tag
+                vrs[i] = (ord(vr[0]) << 8) | ord(vr[1])
+            if ef_facts_dict(&self.f, tags, vrs, n):
+                raise MemoryError
+        finally:
+            free(tags)
+            free(vrs)
+        if ef_facts_uids(&self.f, joined, <uint32_t> len(joined)):
+            raise MemoryError
+        self.f.masked = <ef_masked_vr *> calloc(len(masked) + 1, sizeof(ef_masked_vr))
+        self.f.standard = <uint32_t *> calloc(len(standard) + 1, sizeof(uint32_t))
+        self.f.placeholders = <ef_placeholder *> calloc(len(placeholders) + 1, sizeof(ef_placeholder))
+        if not self.f.masked or not self.f.standard or not self.f.placeholders:
+            raise MemoryError
+        for i, (tag, mask, vr) in enumerate(masked):
+            self.f.masked[i].tag = tag
+            self.f.masked[i].mask = mask
+            self.f.masked[i].vr = (ord(vr[0]) << 8) | ord(vr[1])
+        self.f.n_masked = <uint32_t> len(masked)
+        for i, tag in enumerate(sorted(standard)):
+            self.f.standard[i] = tag
+        self.f.n_standard = <uint32_t> len(standard)
+        for i, (vr, kind, value) in enumerate(placeholders):
+            text = value.encode("ascii")
+            if len(text) > 32:
+                raise ValueError(vr)
+            self.f.placeholders[i].vr = (ord(vr[0]) << 8) | ord(vr[1])
+            self.f.placeholders[i].kind = kind
+            self.f.placeholders[i].len = <uint8_t> len(text)
+            memcpy(self.f.placeholders[i].text, PyBytes_AS_STRING(text), len(text))
+        self.f.n_placeholders = <uint32_t> len(placeholders)
+
+    def __dealloc__(self):
+        ef_facts_free(&self.f)
+
+
+cdef class Matcher:
+    """See core.py."""
+
+    cdef ef_matcher m
+    cdef Facts facts
+
+    def __cinit__(self, Facts facts, rules, int default_verb, inserts, watch, bytes uid_key, str uid_root):
+        cdef uint32_t i, n = <uint32_t> len(rules)
+        cdef bytes raw, root = uid_root.encode("ascii")
+        cdef uint8_t *copy
+        memset(&self.m, 0, sizeof(self.m))
+        self.facts = facts
+        self.m.facts = &facts.f
+        if len(root) > 24:
+            raise ValueError("uid_root is longer than 24 characters")
+        self.m.rules = <ef_rule *> calloc(n + 1, sizeof(ef_rule))
+        creators = sorted({rule[3] for rule in rules if rule[3]})
+        self.m.creators = <char **> calloc(len(creators) + 1, sizeof(char *))
+        self.m.inserts = <ef_insert *> calloc(len(inserts) + 1, sizeof(ef_insert))
+        if not self.m.rules or not self.m.creators or not self.m.inserts:
+            raise MemoryError
+        index = {creator: at for at, creator in enumerate(creators)}
+        for i, creator in enumerate(creators):
+            raw = creator.encode("utf-8") + b"\0"
+            self.m.creators[i] = <char *> malloc(len(raw))
+            if not self.m.creators[i]:
+                raise MemoryError
+            memcpy(self.m.creators[i], PyBytes_AS_STRING(raw), len(raw))
+            self.m.n_creators = i + 1
+        for i, (tag, mask, vr, creator, root_verb, nested_verb) in enumerate(rules):
+            self.m.rules[i].tag = tag
+            self.m.rules[i].mask = mask
+            self.m.rules[i].vr = (ord(vr[0]) << 8) | ord(vr[1]) if vr else 0
+            self.m.rules[i].creator = index[creator] if creator else -1
+            self.m.rules[i].root = root_verb
+            self.m.rules[i].nested = nested_verb
+        self.m.n_rules = n
+        self.m.default_verb = default_verb
+        for i, (tag, raw) in enumerate(sorted(inserts)):
+            copy = <uint8_t *> malloc(len(raw) + 1)
+            if not copy:
+                raise MemoryError
+            memcpy(copy, PyBytes_AS_STRING(raw), len(raw))
+            self.m.inserts[i].tag = tag
+            self.m.inserts[i].len = <uint32_t> len(raw)
+            self.m.inserts[i].bytes = copy
+            self.m.n_inserts = i + 1
+        if len(watch) > EF_WATCHED:
+            raise ValueError("too many watched tags")
+        for i, tag in enumerate(watch):
+            self.m.watch[i] = tag
+        self.m.n_watch = <uint32_t> len(watch)
+        ef_uid_key_init(&self.m.uid, <const uint8_t *> PyBytes_AS_STRING(uid_key), len(uid_key), root, len(root))
+        if ef_matcher_index(&self.m):
+            raise MemoryError
+
+    def __dealloc__(self):
+        ef_matcher_free(&self.m)
+
+
+cdef class Edits:
+    """See core.py."""
+
+    cdef ef_edits e
+    cdef Matcher matcher
+    cdef Source source
+
+    def __dealloc__(self):
+        ef_edits_free(&self.e)
+
+    @property
+    def count(self):
+        return self.e.effective
+
+    def final(self, uint32_t tag):
+        cdef uint32_t i
+        cdef ef_edit *x
+        for i in range(self.e.n_watch):
+            if self.e.watch[i].tag != tag:
+                continue
+            if not self.e.watch[i].present:
+                return None
+            if self.e.watch[i].edit < 0:
+                return self.source.read(self.e.watch[i].at, self.e.watch[i].size)
+            x = &self.e.v[self.e.watch[i].edit]
+            if x.kind != EF_SET:
+                return None
+            return PyBytes_FromStringAndSize(<char *> self.e.arena + x.new_at + x.length_size, x.new_len - x.length_size)
+        raise KeyError(tag)
+
+    def rows(self):
+        cdef size_t i
+        cdef ef_edit *x
+        out = []
+        for i in range(self.e.n):
+            x = &self.e.v[i]
+            if x.kind != EF_PATCH and x.kind != EF_DROP:
+                out.append((x.tag, _vr_text(x.vr), x.verb, x.depth, x.rule, x.value_at, x.value_size))
+        return out
+
+    def pending(self):
+        cdef size_t i
+        cdef ef_edit *x
+        out = []
+        for i in range(self.e.n):
+            x = &self.e.v[i]
+            if x.kind == EF_WAIT:
+                out.append((i, x.tag, _vr_text(x.vr), x.value_at, x.value_size))
+        return out
+
+
+def read_meta(Source source):
+    """(start, transfer syntax, SOP class) of the file meta, as stored bytes without padding."""
+    cdef ef_input input
+    cdef ef_meta meta
+    cdef ef_error err
+    cdef int status
+    cdef const uint8_t *p
+    source.open(&input)
+    try:
+        with nogil:
+            status = ef_read_meta(&input, &meta, &err)
+        if status:
+            raise source.refusal(&err)
+        if meta.ts_len > 128 or meta.class_len > 128:
+            raise Refused(Reason.BAD_LENGTH, 0x00020010 if meta.ts_len > 128 else 0x00020002, "UI", meta.ts_at)
+        p = ef_at(&input, meta.ts_at, meta.ts_len)
+        if not p:
+            raise Refused(Reason.IO, position=meta.ts_at)
+        syntax = PyBytes_FromStringAndSize(<const char *> p, meta.ts_len)
+        p = ef_at(&input, meta.class_at, meta.class_len)
+        if not p and meta.class_len:
+            raise Refused(Reason.IO, position=meta.class_at)
+        sop_class = PyBytes_FromStringAndSize(<const char *> p, meta.class_len) if meta.class_len else b""
+        return meta.start, syntax, sop_class
+    finally:
+        ef_input_free(&input)
+
+
+def scan(Source source, uint64_t start, bint implicit, bint big_endian, Matcher matcher):
+    cdef Edits edits = Edits.__new__(Edits)
+    cdef ef_input input
+    cdef ef_error err
+    cdef ef_encoding enc
+    cdef int status
+    enc.implicit = implicit
+    enc.big_endian = big_endian
+    edits.matcher = matcher
+    edits.source = source
+    source.open(&input)
+    with nogil:
+        status = ef_scan(&input, start, enc, &matcher.m, &edits.e, &err)
+        ef_input_free(&input)
+    if status:
+        raise source.refusal(&err)
+    return edits
+
+
+def splice(Source source, Edits edits, dict values):
+    cdef ef_input input
+    cdef ef_error err
+    cdef ef_output out
+    cdef ef_value *given = NULL
+    cdef int status
+    cdef size_t i
+    cdef bytes value
+    for i in range(edits.e.n):
+        if edits.e.v[i].kind == EF_WAIT and i not in values:
+            raise KeyError("a pending edit has no value")
+    if values:
+        given = <ef_value *> calloc(edits.e.n, sizeof(ef_value))
+        if not given:
+            raise MemoryError
+        for at, value in values.items():
+            if not 0 <= at < edits.e.n:
+                free(given)
+                raise IndexError(at)
+            given[<size_t> at].bytes = <const uint8_t *> PyBytes_AS_STRING(value)
+            given[<size_t> at].len = PyBytes_GET_SIZE(value)
+    source.open(&input)
+    with nogil:
+        status = ef_splice(&input, &edits.e, &edits.matcher.m, given, &out, &err)
+        ef_input_free(&input)
+    free(given)
+    try:
+        if status:
+            raise source.refusal(&err)
+        segments = []
+        for i in range(out.n_seg):
+            if out.seg[i].is_new:
+                segments.append(PyBytes_FromStringAndSize(<char *> out.bytes + out.seg[i].at, <Py_ssize_t> out.seg[i].len))
+            else:
+                segments.append((out.seg[i].at, out.seg[i].len))
+        return segments
+    finally:
+        ef_output_free(&out)
+
+
+def capture(Source source, uint64_t start, bint implicit, bint big_endian, Facts facts, tuple tags):
+    """[(tag, vr, value)] of root elements; tags ascending."""
+    cdef ef_input input
+    cdef ef_error err
+    cdef ef_encoding enc
+    cdef uint32_t n = <uint32_t> len(tags), n_out = 0, i
+    cdef uint32_t *wanted = <uint32_t *> malloc((n + 1) * sizeof(uint32_t))
+    cdef ef_captured *found = <ef_captured *> malloc((n + 1) * sizeof(ef_captured))
+    cdef const uint8_t *p
+    cdef int status
+    enc.implicit = implicit
+    enc.big_endian = big_endian
+    source.open(&input)
+    try:
+        if not wanted or not found:
+            raise MemoryError
+        for i in range(n):
+            wanted[i] = tags[i]
+        if n == 0:
+            return []
+        with nogil:
+            status = ef_capture(&input, start, enc, &facts.f, wanted, n, found, &n_out, &err)
+        if status:
+            raise source.refusal(&err)
+        out = []
+        for i in range(n_out):
+            if found[i].size > 65536:
+                raise Refused(Reason.BAD_LENGTH, found[i].tag, _vr_text(found[i].vr), found[i].at)
+            p = ef_at(&input, found[i].at, found[i].size)
+            if not p and found[i].size:
+                raise Refused(Reason.IO, found[i].tag, _vr_text(found[i].vr), found[i].at)
+            out.append((found[i].tag, _vr_text(found[i].vr),
+                        PyBytes_FromStringAndSize(<const char *> p, <Py_ssize_t> found[i].size) if found[i].size else b""))
+        return out
+    finally:
+        free(wanted)
+        free(found)
+        ef_input_free(&input)
+
+
+def map_uid(bytes key, str root, bytes uid):
+    cdef ef_uid_key k
+    cdef char out[72]
+    cdef bytes r = root.encode("ascii")
+    cdef size_t n
+    ef_uid_key_init(&k, <const uint8_t *> PyBytes_AS_STRING(key), len(key), r, len(r))
+    n = ef_uid_map(&k, <const uint8_t *> PyBytes_AS_STRING(uid), len(uid), out)
+    memset(&k, 0, sizeof(k))
+    return PyBytes_FromStringAndSize(out, <Py_ssize_t> n)
+
+
+def hmac_sha256(bytes key, bytes message):
+    """For tests against hashlib."""
+    cdef ef_uid_key k
+    cdef uint8_t out[32]
+    ef_uid_key_init(&k, <const uint8_t *> PyBytes_AS_STRING(key), len(key), b"", 0)
+    ef_hmac(&k, <const uint8_t *> PyBytes_AS_STRING(message), len(message), out)
+    return PyBytes_FromStringAndSize(<char *> out, 32)

@@ -1,0 +1,198 @@
+"""One instance, from the bytes that came to the bytes that may leave.
+
+    meta   preamble and file meta are read, never copied
+    scan   one native walk: what the plan changes, as edits
+    values what only Python can give for some of them
+    splice the new data set as segments; unchanged bytes are ranges of the source
+    head   a new preamble and file meta in front
+
+What cannot be done whole is Refused: nothing of it leaves.
+"""
+
+from __future__ import annotations
+
+import threading
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from struct import pack
+
+from effacer_server.dicom import core
+from effacer_server.dicom.core import Meta, Source
+from effacer_server.engine import values
+from effacer_server.errors import Reason, Refused
+from effacer_server.policy.plan import Keys, Plan, Stamp
+from effacer_server.policy.profiles import verb_for
+
+#: Who wrote the file (0002,0012), (0002,0013). A UUID-derived UID, so that it needs no registration. Source: PS3.5 §B.2.
+IMPLEMENTATION_CLASS_UID = "2.25.160846920116437958121037904126390127343"
+IMPLEMENTATION_VERSION_NAME = "EFFACER_0_1"
+
+Segment = bytes | tuple[int, int]
+
+_LONG_LENGTH_VRS = frozenset(["OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN", "UR", "UT", "UV"])
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds on one instance.
+
+    Attributes:
+        inflated_bytes: largest data set a deflated one may become.
+    """
+
+    inflated_bytes: int = 1 << 29
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A de-identified instance.
+
+    Attributes:
+        study, series, instance: its UIDs as they are now.
+        sop_class, transfer_syntax: UIDs; the transfer syntax is the source's.
+        size: bytes of all segments together.
+        segments: the whole new file, preamble first: new bytes, or (offset, length) of `source`.
+        source: what the offsets refer to.
+        edits: number of changes made to the data set.
+        inflated: `source` is the inflated data set in memory, not what was given.
+    """
+
+    study: str
+    series: str
+    instance: str
+    sop_class: str
+    transfer_syntax: str
+    size: int
+    segments: list[Segment] = field(repr=False)
+    source: Source = field(repr=False)
+    edits: int = 0
+    inflated: bool = False
+
+
+class Deidentifier:
+    """A plan ready to be applied, with its compiled matchers; threads share it."""
+
+    def __init__(self, plan: Plan, keys: Keys, limits: Limits | None = None) -> None:
+        self._plan = plan
+        self._keys = keys
+        self._limits = limits or Limits()
+        self._matchers: dict[tuple[str, bool, bool], core.Matcher] = {}
+        self._lock = threading.Lock()
+
+    def deidentify(self, source: Source) -> Output:
+        """Applies the plan to one instance.
+
+        Args:
+            source: the whole instance, file preamble first. It must stay readable until the segments are written.
+
+        Raises:
+            Refused: the instance cannot be read or changed whole; see errors.Reason.
+        """
+        meta = core.read_meta(source)
+        deflated = meta.deflated
+        if deflated:
+            source = core.inflate(source, meta, self._limits.inflated_bytes)
+        edits = core.scan(source, meta, self._matcher(meta))
+        segments = core.splice(source, edits, values.resolve(source, edits))
+        instance = _uid(edits.final(core.SOP_INSTANCE_UID), core.SOP_INSTANCE_UID)
+        study = _uid(edits.final(core.STUDY_INSTANCE_UID), core.STUDY_INSTANCE_UID)
+        series = _uid(edits.final(core.SERIES_INSTANCE_UID), core.SERIES_INSTANCE_UID)
+        sop_class = core.text_of(edits.final(core.SOP_CLASS_UID) or b"") or meta.sop_class
+        if deflated:
+            segments = [_deflate(source, segments)]
+        head = file_head(sop_class, instance, meta.transfer_syntax)
+        if segments and isinstance(segments[0], bytes):
+            segments[0] = head + segments[0]
+        else:
+            segments.insert(0, head)
+        size = sum(len(part) if isinstance(part, bytes) else part[1] for part in segments)
+        return Output(
+            study, series, instance, sop_class, meta.transfer_syntax, size, segments, source, edits.count, deflated
+        )
+
+    def _matcher(self, meta: Meta) -> core.Matcher:
+        key = (meta.sop_class, meta.implicit, meta.big_endian)
+        found = self._matchers.get(key)
+        if found is None:
+            found = compile_matcher(self._plan, self._keys, *key)
+            with self._lock:
+                if (
+                    len(self._matchers) >= 512
+                ):  # SOP classes come from files: a stream of invented ones must not grow us
+                    self._matchers.clear()
+                self._matchers[key] = found
+        return found
+
+
+def compile_matcher(plan: Plan, keys: Keys, sop_class: str, implicit: bool, big_endian: bool) -> core.Matcher:
+    """The plan for one SOP class and encoding."""
+    rules = [
+        (rule.tag, rule.mask, rule.vr, rule.creator, int(verb_for(rule, sop_class)), int(rule.verb))
+        for rule in plan.rules
+    ]
+    inserts = [(stamp.tag, encode(stamp, implicit, big_endian)) for stamp in plan.stamp]
+    return core.Matcher(rules, int(plan.default.verb), inserts, keys.uid, keys.uid_root)
+
+
+def encode(stamp: Stamp, implicit: bool, big_endian: bool) -> bytes:
+    """The element as it stands in a data set of that encoding; sequences and items with defined lengths.
+
+    Source: PS3.5 §7.1.2, §7.1.3, §7.5.
+    """
+    order = ">" if big_endian else "<"
+    if isinstance(stamp.value, str):
+        value = stamp.value.encode("ascii")
+        if len(value) % 2:
+            value += b"\0" if stamp.vr == "UI" else b" "
+    else:
+        value = b""
+        for item in stamp.value:
+            content = b"".join(encode(element, implicit, big_endian) for element in item)
+            value += pack(order + "HHI", 0xFFFE, 0xE000, len(content)) + content
+    tag = pack(order + "HH", stamp.tag >> 16, stamp.tag & 0xFFFF)
+    if implicit:
+        return tag + pack(order + "I", len(value)) + value
+    vr = stamp.vr.encode("ascii")
+    if stamp.vr in _LONG_LENGTH_VRS:
+        return tag + vr + b"\0\0" + pack(order + "I", len(value)) + value
+    return tag + vr + pack(order + "H", len(value)) + value
+
+
+def file_head(sop_class: str, instance: str, transfer_syntax: str) -> bytes:
+    """Preamble and file meta of our own: nothing of the source's is copied. Source: PS3.10 §7.1.
+
+    (0002,0003) is the SOP Instance UID of the data set, as the standard demands.
+    """
+    meta = b"\x02\x00\x01\x00OB\0\0\x02\x00\x00\x00\x00\x01" + b"".join(
+        b"\x02\x00" + pack("<H", element) + vr + pack("<H", len(value)) + value
+        for element, vr, value in (
+            (0x0002, b"UI", _even(sop_class, b"\0")),
+            (0x0003, b"UI", _even(instance, b"\0")),
+            (0x0010, b"UI", _even(transfer_syntax, b"\0")),
+            (0x0012, b"UI", _even(IMPLEMENTATION_CLASS_UID, b"\0")),
+            (0x0013, b"SH", _even(IMPLEMENTATION_VERSION_NAME, b" ")),
+        )
+    )
+    return bytes(128) + b"DICM\x02\x00\x00\x00UL\x04\x00" + pack("<I", len(meta)) + meta
+
+
+def _even(text: str, pad: bytes) -> bytes:
+    value = text.encode("ascii", "replace")
+    return value + pad if len(value) % 2 else value
+
+
+def _uid(value: bytes | None, tag: int) -> str:
+    text = core.text_of(value or b"")
+    if not core.is_uid(text):
+        raise Refused(Reason.MISSING_UID, tag, "UI")
+    return text
+
+
+def _deflate(source: Source, segments: Sequence[Segment]) -> bytes:
+    """The data set deflated anew and padded to even length. Source: PS3.5 §A.5."""
+    stream = zlib.compressobj(6, zlib.DEFLATED, -zlib.MAX_WBITS)
+    parts = [stream.compress(part if isinstance(part, bytes) else source.read(*part)) for part in segments]
+    parts.append(stream.flush())
+    out = b"".join(parts)
+    return out + b"\0" if len(out) % 2 else out

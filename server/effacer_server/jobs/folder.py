@@ -1,0 +1,142 @@
+"""Folder to folder, without a server: the same engine, the same keys."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+
+from effacer_server.engine.instance import Deidentifier
+from effacer_server.errors import EffacerError, Reason, Refused
+from effacer_server.jobs.runners import open_runner
+from effacer_server.jobs.work import source_of, write
+from effacer_server.store.blobs import Blobs, open_blobs
+from effacer_server.store.local import LocalReader
+
+#: Files per call of the executor: enough to hide its cost, few enough for a lively progress bar.
+_BATCH = 32
+
+
+@dataclass(frozen=True, slots=True)
+class FileResult:
+    """What became of one input file.
+
+    Attributes:
+        input: its path below the input folder.
+        output: path below the output folder; "" when refused.
+        reason, tag, vr, position: why it was refused, as in errors.Refused.
+    """
+
+    input: str
+    output: str = ""
+    reason: str = ""
+    tag: int | None = None
+    vr: str = ""
+    position: int | None = None
+
+
+@dataclass(slots=True)
+class FolderReport:
+    """All results, in the order of the input paths, and their numbers."""
+
+    results: list[FileResult] = field(default_factory=list)
+
+    @property
+    def refused(self) -> Counter[str]:
+        """Number of refused files by reason."""
+        return Counter(result.reason for result in self.results if result.reason)
+
+    @property
+    def succeeded(self) -> int:
+        """Number of files that were written."""
+        return sum(1 for result in self.results if not result.reason)
+
+
+def list_files(folder: Path) -> list[str]:
+    """Paths of all regular files below a folder, relative to it, sorted. Symbolic links are not followed."""
+    found = []
+    for directory, below, names in os.walk(folder):
+        below.sort()
+        for name in names:
+            path = os.path.join(directory, name)
+            if os.path.isfile(path) and not os.path.islink(path):
+                found.append(os.path.relpath(path, folder))
+    return sorted(found)
+
+
+class FolderRun:
+    """One run from a folder into another.
+
+    Outputs are `{study}/{series}/{instance}.dcm` by their new UIDs, since an input's file name can hold a name. Two
+    inputs that come to the same UIDs: the first one done is written, the other refused with UID_COLLISION.
+    """
+
+    def __init__(self, source: Path, destination: Path, deidentifier: Deidentifier, max_bytes: int = 1 << 40) -> None:
+        self._source = source
+        self._root = destination
+        self._blobs: Blobs = open_blobs(destination.absolute().as_uri(), durable=False)
+        self._deidentifier = deidentifier
+        self._max_bytes = max_bytes
+        self._taken: set[str] = set()
+        self._lock = threading.Lock()
+
+    def run(self, paths: list[str], jobs: int, progress: Callable[[int], None] = lambda done: None) -> FolderReport:
+        """De-identifies the files, `jobs` at a time; `progress` hears how many more are done."""
+        executor, width = open_runner(f"threads:{jobs}")
+        results: list[FileResult] = []
+        with executor:
+            waiting: set[Future[list[FileResult]]] = set()
+            for batch in _batches(paths):
+                waiting.add(executor.submit(self._batch, batch))
+                if len(waiting) >= 2 * width:
+                    done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                    for future in done:
+                        results += future.result()
+                        progress(len(future.result()))
+            for future in waiting:
+                results += future.result()
+                progress(len(future.result()))
+        self._blobs.sweep()
+        with suppress(OSError):
+            (self._root / ".writing").rmdir()
+        return FolderReport(sorted(results, key=lambda result: result.input))
+
+    def _batch(self, paths: list[str]) -> list[FileResult]:
+        return [self._one(path) for path in paths]
+
+    def _one(self, path: str) -> FileResult:
+        try:
+            with _open(self._source / path) as reader:
+                if reader.size > self._max_bytes:
+                    raise Refused(Reason.TOO_LARGE)
+                output = self._deidentifier.deidentify(source_of(reader))
+                key = f"{output.study}/{output.series}/{output.instance}.dcm"
+                with self._lock:
+                    if key in self._taken:
+                        raise Refused(Reason.UID_COLLISION)
+                    self._taken.add(key)
+                with self._blobs.create(key) as writer:
+                    write(output, reader, writer)
+                    writer.commit()
+            return FileResult(path, output=key)
+        except Refused as refused:
+            return FileResult(path, "", str(refused.reason), refused.tag, refused.vr, refused.position)
+        except (OSError, EffacerError):
+            return FileResult(path, reason=str(Reason.IO))
+
+
+def _open(path: Path) -> LocalReader:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    return LocalReader(descriptor, os.fstat(descriptor).st_size)
+
+
+def _batches(paths: list[str]) -> Iterator[list[str]]:
+    rest = iter(paths)
+    while batch := list(islice(rest, _BATCH)):
+        yield batch

@@ -1,0 +1,254 @@
+"""A DeidentifyConfig becomes a Plan, or an error that says where the config is wrong.
+
+Precedence is settled here once: actions in the order of the request, then options, then the profile; in the plan the
+first rule that matches decides. Everything wrong with a config surfaces here, before any work starts.
+
+Paths in errors are written in JSON names (`config.dicomTagConfig.actions[2].queries[0]`), since that is what users
+type; reasons in the plan are written in proto names (`options.primary_ids`), since that is what the contract prints.
+
+The plan speaks of the data set. File meta (group 0002) is written anew for every output by the engine:
+MediaStorageSOPInstanceUID always equals the output's SOPInstanceUID, so the rule that decides (0008,0018) decides
+(0002,0003) too, and a query for any element of file meta is accepted and touches nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from effacer.v1 import deidentify_pb2 as pb
+from effacer_server.dicom import facts
+from effacer_server.policy.checks import Problems, check_message, enum_name
+from effacer_server.policy.plan import Plan, Rule, Verb
+from effacer_server.policy.profiles import (
+    PrimaryIds,
+    Profile,
+    edition_name,
+    primary_id_rules,
+    profile_default,
+    profile_rules,
+    profile_stamp,
+)
+from effacer_server.policy.queries import Query, parse_query
+
+_VERBS = {
+    "keep_tag": Verb.KEEP,
+    "remove_tag": Verb.REMOVE,
+    "delete_tag": Verb.DELETE,
+    "reset_tag": Verb.RESET,
+    "clean_text_tag": Verb.CLEAN_TEXT,
+    "clean_image_tag": Verb.KEEP,  # modes that paint are refused by checks; what is left leaves the pixels alone
+    "recurse_tag": Verb.RECURSE,
+    "regen_uid_tag": Verb.REGEN_UID,
+}
+# The VRs an action is for, where the contract limits it.
+_VRS = {
+    "clean_text_tag": frozenset(["AE", "LO", "LT", "PN", "SH", "ST", "UC", "UT", "DA", "DT", "AS"]),
+    "clean_image_tag": frozenset(("OB", "OW")),
+    "recurse_tag": frozenset(("SQ",)),
+    "regen_uid_tag": frozenset(("UI",)),
+}
+_PROFILES = {
+    "PROFILE_TYPE_UNSPECIFIED": Profile.BASIC,
+    "TAG_FILTER_PROFILE_UNSPECIFIED": Profile.KEEP_ALL,
+    **{str(profile): profile for profile in Profile},
+}
+_EDITIONS: dict[str, facts.Edition] = {"EDITION_LATEST": "latest"}
+# Options of PS3.15 §E.3 that the contract has and this version does not carry out.
+_LATER_OPTIONS = (
+    "retain_safe_private", "retain_uids", "retain_device_identity", "retain_institution_identity",
+    "retain_patient_characteristics", "retain_longitudinal_full_dates", "retain_longitudinal_modified_dates",
+    "clean_structured_content", "clean_graphics",
+)  # fmt: skip
+
+
+@dataclass
+class _Draft:
+    """What is known of the plan so far."""
+
+    problems: Problems = field(default_factory=Problems)
+    rules: list[Rule] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def compile_config(config: pb.DeidentifyConfig, *, path: str = "config", stamp: bool = True) -> Plan:
+    """Compiles a config.
+
+    Args:
+        config: as it came in; neither kept nor changed. With neither `dicom` nor `dicom_tag_config` it means the
+            Basic Profile.
+        path: what error paths start with.
+        stamp: whether outputs say that and how they were de-identified; a setting of the server.
+
+    Raises:
+        InvalidConfig: something is wrong with it; `violations` lists all that was found.
+        Unsupported: nothing is wrong, but this version does not do what it asks for.
+    """
+    draft = _Draft()
+    check_message(config, path, draft.problems)
+    _note_unused(config, draft)
+    if config.HasField("dicom") and config.HasField("dicom_tag_config"):
+        draft.problems.invalid(f"{path}.dicom", "may not stand with dicomTagConfig")
+    if config.HasField("dicom"):
+        plan = _compile_legacy(config.dicom, f"{path}.dicom", stamp, draft)
+    else:
+        plan = _compile_tag_config(config.dicom_tag_config, f"{path}.dicomTagConfig", stamp, draft)
+    draft.problems.raise_first()
+    return plan
+
+
+def _compile_tag_config(config: pb.DicomTagConfig, path: str, stamp: bool, draft: _Draft) -> Plan:
+    profile = _profile(config, "profile_type", f"{path}.profileType", draft.problems)
+    options = config.options
+    edition = _EDITIONS.get(enum_name(options, "standard_edition"), "2018e")
+    _refuse_later_options(options, f"{path}.options", draft.problems)
+    _compile_actions(config.actions, f"{path}.actions", draft)
+    by_name = {"KEEP": PrimaryIds.KEEP, "REGEN": PrimaryIds.REGEN}
+    primary_ids = by_name.get(enum_name(options, "primary_ids"), PrimaryIds.BY_PROFILE)
+    return Plan(
+        rules=(
+            *draft.rules,
+            *primary_id_rules(profile, primary_ids, edition),
+            *profile_rules(profile, edition),
+        ),
+        default=profile_default(profile),
+        stamp=profile_stamp(profile, primary_ids, write_method=stamp),
+        edition=edition_name(profile, edition),
+        notes=tuple(draft.notes),
+    )
+
+
+def _compile_legacy(config: pb.DicomConfig, path: str, stamp: bool, draft: _Draft) -> Plan:
+    """The older DicomConfig.
+
+    Primary ids come before the lists, since both lists leave them to `skip_id_redaction`. Lists claim nothing about
+    conformance to a profile, so they stamp nothing.
+    """
+    which = config.WhichOneof("tag_filter")
+    profile = Profile.MINIMAL if which == "keep_list" else Profile.KEEP_ALL
+    if which == "filter_profile":
+        profile = _profile(config, "filter_profile", f"{path}.filterProfile", draft.problems)
+    primary_ids = PrimaryIds.KEEP if config.skip_id_redaction else PrimaryIds.BY_PROFILE
+    ids = primary_id_rules(profile, primary_ids)
+    if config.skip_id_redaction:
+        ids = tuple(replace(rule, because="dicom.skip_id_redaction") for rule in ids)
+    default = profile_default(profile)
+    if which in ("keep_list", "remove_list"):
+        verb = Verb.KEEP if which == "keep_list" else Verb.REMOVE
+        listed = config.keep_list if which == "keep_list" else config.remove_list
+        at = f"{path}.keepList.tags" if which == "keep_list" else f"{path}.removeList.tags"
+        _compile_list(listed.tags, at, verb, f"dicom.{which}", draft)
+        default = replace(default, because=f"dicom.{which}")
+        stamp = False
+    return Plan(
+        rules=(*ids, *draft.rules, *profile_rules(profile)),
+        default=default,
+        stamp=profile_stamp(profile, primary_ids, write_method=stamp),
+        edition=edition_name(profile),
+        notes=tuple(draft.notes),
+    )
+
+
+def _compile_actions(actions: Iterable[pb.DicomTagConfig.Action], path: str, draft: _Draft) -> None:
+    problems = draft.problems
+    seen: dict[Query, int] = {}
+    for number, action in enumerate(actions):
+        kind = action.WhichOneof("action")
+        if kind is None:
+            problems.invalid(f"{path}[{number}]", "names no action")
+        if not action.queries:
+            problems.invalid(f"{path}[{number}].queries", "is empty: an action without queries reaches nothing")
+        if kind == "clean_text_tag":
+            problems.unsupported(f"{path}[{number}].cleanTextTag", "this version does not inspect text")
+        for index, text in enumerate(action.queries):
+            at = f"{path}[{number}].queries[{index}]"
+            query = _parse(text, at, problems)
+            if query is None:
+                continue
+            if query in seen:
+                if seen[query] != number:
+                    problems.invalid(at, f"is also a query of actions[{seen[query]}]")
+                continue
+            seen[query] = number
+            if kind is not None:
+                _add(_restrict(query, kind, at, problems), _VERBS[kind], f"actions[{number}].queries[{index}]", draft)
+
+
+def _compile_list(tags: Iterable[str], path: str, verb: Verb, because: str, draft: _Draft) -> None:
+    for index, text in enumerate(tags):
+        query = _parse(text, f"{path}[{index}]", draft.problems)
+        if query is not None and query.vr:
+            draft.problems.invalid(f"{path}[{index}]", "is a VR; this list takes tags and keywords")
+        else:
+            _add(query, verb, because, draft)
+
+
+def _parse(text: str, path: str, problems: Problems) -> Query | None:
+    try:
+        return parse_query(text)
+    except ValueError as error:
+        problems.invalid(path, str(error))
+        return None
+
+
+def _restrict(query: Query, kind: str, path: str, problems: Problems) -> Query | None:
+    """The query as far as the action can serve it: an error where it names a tag of another VR, None where a VR."""
+    allowed = _VRS.get(kind)
+    if allowed is None:
+        return query
+    if kind == "clean_image_tag":
+        pixel_data = Query(facts.tag_of("PixelData"))
+        if query.vr:
+            return replace(pixel_data, vr=query.vr) if query.vr in allowed else None
+        if query != pixel_data:
+            problems.invalid(path, "is not PixelData, which alone cleanImageTag is for")
+        return query
+    possible = query.possible_vrs()
+    if query.vr:
+        return query if query.vr in allowed else None
+    if possible and allowed.isdisjoint(possible):
+        action = pb.DicomTagConfig.Action.DESCRIPTOR.fields_by_name[kind].json_name
+        problems.invalid(path, f"has VR {' or '.join(possible)}; {action} is for {' '.join(sorted(allowed))}")
+    return query
+
+
+def _add(query: Query | None, verb: Verb, because: str, draft: _Draft) -> None:
+    """Adds the rules of one query.
+
+    A private element that stays in some form keeps the element that names its creator: without it nobody could say
+    what the element means. By creator, the native core sees to that, since only the file tells the block.
+    """
+    if query is None:
+        return
+    if query.mask >> 16 == 0xFFFF and query.tag >> 16 == 0x0002:
+        draft.notes.append(f"{because}: file meta is written anew for every output; this touches nothing")
+        return
+    draft.rules.append(Rule(verb, because, query.tag, query.mask, query.vr, query.creator))
+    creator_tag = query.creator_tag()
+    if creator_tag is not None and verb is not Verb.DELETE:
+        draft.rules.append(Rule(Verb.KEEP, because, creator_tag))
+
+
+def _profile(config: pb.DicomTagConfig | pb.DicomConfig, name: str, path: str, problems: Problems) -> Profile:
+    """The profile an enum field names; any will do where it names none, since that is a problem already noted."""
+    chosen = enum_name(config, name)
+    if chosen == "DEIDENTIFY_TAG_CONTENTS":
+        problems.unsupported(path, "this version does not inspect text, which DEIDENTIFY_TAG_CONTENTS is about")
+    return _PROFILES.get(chosen, Profile.BASIC)
+
+
+def _refuse_later_options(options: pb.DicomTagConfig.Options, path: str, problems: Problems) -> None:
+    if options.HasField("clean_descriptors"):
+        problems.unsupported(f"{path}.cleanDescriptors", "this version does not inspect text")
+    for name in _LATER_OPTIONS:
+        if getattr(options, name):
+            at = f"{path}.{options.DESCRIPTOR.fields_by_name[name].json_name}"
+            problems.unsupported(at, "this version does not offer this option of PS3.15")
+
+
+def _note_unused(config: pb.DeidentifyConfig, draft: _Draft) -> None:
+    for name in ("fhir", "fhir_field_config"):
+        if config.HasField(name):
+            draft.notes.append(f"{name}: datasets here hold DICOM stores only; this touches nothing")
+    if config.HasField("text"):
+        draft.notes.append("text: nothing in this config inspects text; this touches nothing")

@@ -1,0 +1,134 @@
+"""What to do with every element, decided once: the compiler writes a Plan, everything after it reads only that.
+
+A Plan is data: frozen, picklable, free of secrets and of element values, so that it can be logged, diffed and sent
+to another process. Secrets travel apart from it, in Keys.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+
+class Verb(IntEnum):
+    """What happens to an element; the same numbers in C (core.h)."""
+
+    KEEP = 0  # unchanged, a sequence with all it holds
+    DELETE = 1  # absent from the output
+    REMOVE = 2  # present with zero length (a sequence: no items)
+    RESET = 3  # a placeholder valid for the VR (a sequence: every leaf inside is reset)
+    REGEN_UID = 4  # keyed replacement of each UID in the value; UIDs registered in PS3.6 Annex A stay
+    CLEAN_TEXT = 5  # inspected and transformed
+    CLEAN_IMAGE = 6  # burned-in text painted over
+    RECURSE = 7  # a sequence: the whole plan applied to every element of every item
+
+
+ANY_TAG = 0x00000000
+EXACT = 0xFFFFFFFF
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One line of the plan; the first rule that matches an element decides.
+
+    An element matches when `element_tag & mask == tag` and, where given, its VR equals `vr` and its private creator
+    equals `creator` (then the mask leaves out the block byte 0x0000FF00, which differs from file to file).
+
+    Attributes:
+        verb: what to do; for a compound code the choice that keeps any object valid (used for nested elements and for
+            SOP classes the tables do not know).
+        because: where the rule comes from: "actions[2].queries[0]", "PS3.15 2018e E.1-1", "options.primary_ids".
+        tag: 0xGGGGEEEE already masked; ANY_TAG with mask 0 matches every element.
+        mask: bits of the element's tag that must equal `tag`; EXACT for one tag, 0xFF01FFFF for repeating groups (even ones only),
+            0x00010000 with tag 0x00010000 for every private element.
+        vr: two letters, or "" for any VR.
+        creator: private creator (exact, without trailing spaces), or "".
+        code: compound code of table E.1-1 ("X/Z/D"), resolved by the attribute's type in the instance's SOP class; or "".
+    """
+
+    verb: Verb
+    because: str
+    tag: int = ANY_TAG
+    mask: int = EXACT
+    vr: str = ""
+    creator: str = ""
+    code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """An element every output carries at its root, replacing what the instance had under that tag.
+
+    Attributes:
+        tag: 0xGGGGEEEE.
+        vr: two letters.
+        value: text for text VRs (one value); for SQ a tuple of items, each a tuple of Stamp.
+        because: as in Rule.
+    """
+
+    tag: int
+    vr: str
+    value: str | tuple[tuple[Stamp, ...], ...]
+    because: str = "PS3.15 E.1.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The compiled config.
+
+    Attributes:
+        rules: first match wins.
+        default: verb and reason for what no rule names. A sequence that only the default KEEP reaches is recursed
+            into: the rules hold at every nesting depth (PS3.15 E.1.1).
+        stamp: elements written into every output, ascending by tag; empty when the config does not de-identify.
+        edition: edition of PS3.15 the profile's rows come from ("2018e"), or "".
+        notes: remarks for people (for instance that FHIR settings touch nothing here).
+    """
+
+    rules: tuple[Rule, ...]
+    default: Rule
+    stamp: tuple[Stamp, ...] = ()
+    edition: str = ""
+    notes: tuple[str, ...] = field(default=())
+
+    def dump(self) -> str:
+        """The plan as text, one rule a line; golden files hold it. Never contains a secret or an element value."""
+        lines = [f"edition {self.edition or '-'}"]
+        lines += [_line(rule) for rule in self.rules]
+        lines.append("default " + _line(self.default))
+        lines += [f"stamp ({s.tag >> 16:04X},{s.tag & 0xFFFF:04X}) {s.vr}" for s in self.stamp]
+        lines += [f"note {note}" for note in self.notes]
+        return "\n".join(lines) + "\n"
+
+    def fingerprint(self) -> str:
+        """SHA-256 over everything that decides an output, in hex; the same for equal plans in every process."""
+        return hashlib.sha256(json.dumps([self.dump(), repr(self.stamp)]).encode()).hexdigest()
+
+
+def _line(rule: Rule) -> str:
+    where = f"({rule.tag >> 16:04X},{rule.tag & 0xFFFF:04X})"
+    if rule.mask not in (EXACT, 0):
+        where += f"/{rule.mask:08X}"
+    if rule.mask == 0:
+        where = "any"
+    parts = [where, rule.vr or "--", rule.code or rule.verb.name]
+    if rule.code:
+        parts.append(f"else {rule.verb.name}")
+    if rule.creator:
+        parts.append(f"creator={rule.creator!r}")
+    return " ".join(parts) + f"  # {rule.because}"
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Secrets of one run, apart from the plan. Never logged, never in metadata.
+
+    Attributes:
+        uid: key of the UID mapping, 32 bytes. Same source UID and same key give the same new UID, for ever.
+        uid_root: root of new UIDs, at most 24 characters, ends with a dot. Source: PS3.5 §B.2 ("2.25.").
+    """
+
+    uid: bytes = field(repr=False)
+    uid_root: str = "2.25."

@@ -1,0 +1,355 @@
+"""Objects as files of one directory, through descriptors.
+
+A writer fills a file in the hidden directory `.writing`, makes it durable and renames it to its key. It holds an
+flock on it meanwhile, so that `sweep` can tell a crashed writer's file (the lock died with its process) from a living
+one's, in any process. Files are 0600 and directories 0700: what is inside is patient data.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import stat
+import threading
+import uuid
+from collections.abc import Iterator
+
+from effacer_server.errors import EffacerError, NotFound, ResourceExhausted, Unavailable
+from effacer_server.store.blobs import Blobs, Reader, Writer, check_key, check_prefix
+
+_WRITING = ".writing"
+_FILE_MODE = 0o600
+_DIRECTORY_MODE = 0o700
+#: Small pieces are gathered up to here before they go to the file.
+_BUFFER_BYTES = 256 << 10
+#: Ranges below this are cheaper through the buffer than as a call of their own.
+_COPY_BYTES = 32 << 10
+#: copy_file_range refuses, and read and write will do: other file system, old kernel, file type, not supported.
+_NO_COPY_RANGE = frozenset({errno.EXDEV, errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP})
+_ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR})
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_TRANSIENT = frozenset({errno.EAGAIN, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE, errno.ETIMEDOUT})
+#: A rename fails for want of its directory so many times in a row only when something else is wrong.
+_PUBLISH_ATTEMPTS = 100
+#: How many directories are remembered as durable; beyond it the memory starts anew, at the cost of some fsyncs.
+_SETTLED_DIRECTORIES = 65536
+
+
+@contextlib.contextmanager
+def _errors() -> Iterator[None]:
+    """Turns OSError into the server's errors; the cause is dropped because it names the path."""
+    try:
+        yield
+    except OSError as error:
+        raise _translate(error) from None
+
+
+def _translate(error: OSError) -> EffacerError:
+    name = errno.errorcode.get(error.errno or 0, "UNKNOWN")
+    if error.errno in _FULL:
+        return ResourceExhausted("DISK_FULL", "no space left for objects", errno=name)
+    if error.errno in _TRANSIENT:
+        return Unavailable("OBJECT_STORE", f"the object store is not available ({name})", errno=name)
+    return EffacerError("IO", f"the object store failed ({name})", errno=name)
+
+
+class LocalReader(Reader):
+    """A file open for reading."""
+
+    def __init__(self, fd: int, size: int) -> None:
+        self.fd: int | None = fd
+        self.size = size
+
+    def _read(self, at: int, size: int) -> bytes:
+        if self.fd is None:
+            raise EffacerError("IO", "the object is closed")
+        with _errors():
+            data = os.pread(self.fd, size, at)
+            while len(data) < size:  # one call reads at most 2 GiB
+                more = os.pread(self.fd, size - len(data), at + len(data))
+                if not more:
+                    raise EffacerError("IO", "the object is shorter than it was")
+                data += more
+        return data
+
+    def close(self) -> None:
+        fd, self.fd = self.fd, None
+        if fd is not None:
+            os.close(fd)
+
+    def __del__(self) -> None:
+        self.close()
+
+
+class LocalWriter(Writer):
+    """A file being written under a hidden name."""
+
+    def __init__(self, blobs: LocalBlobs, key: str) -> None:
+        self._blobs = blobs
+        self._key = key
+        self._buffer = bytearray()
+        self._fd: int | None = None
+        self._fd, self._path = blobs.open_hidden()
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        if len(self._buffer) + memoryview(data).nbytes < _BUFFER_BYTES:
+            self._buffer += data
+            return
+        with _errors():
+            self._flush()
+            _write_all(self._open_fd(), data)
+
+    def copy(self, reader: Reader, at: int, size: int) -> None:
+        if reader.fd is None or size < _COPY_BYTES or at < 0 or at + size > reader.size:
+            super().copy(reader, at, size)
+            return
+        end = at + size
+        with _errors():
+            self._flush()
+            fd = self._open_fd()
+            while at < end:
+                try:
+                    copied = os.copy_file_range(reader.fd, fd, end - at, at)
+                except OSError as error:
+                    if error.errno not in _NO_COPY_RANGE:
+                        raise
+                    super().copy(reader, at, end - at)
+                    return
+                if not copied:
+                    raise EffacerError("IO", "the object is shorter than it was")
+                at += copied
+
+    def commit(self) -> None:
+        with _errors():
+            self._flush()
+            fd = self._open_fd()
+            if self._blobs.durable:
+                os.fdatasync(fd)
+            self._blobs.publish(self._path, self._key)
+        self._fd = None
+        os.close(fd)
+
+    def abort(self) -> None:
+        fd, self._fd = self._fd, None
+        if fd is None:
+            return
+        self._buffer.clear()
+        with _errors():
+            try:
+                os.unlink(self._path)
+            except FileNotFoundError:
+                pass  # commit() failed behind the rename
+            finally:
+                os.close(fd)
+
+    def __del__(self) -> None:
+        with contextlib.suppress(EffacerError):
+            self.abort()
+
+    def _open_fd(self) -> int:
+        if self._fd is None:
+            raise EffacerError("IO", "the writer is closed")
+        return self._fd
+
+    def _flush(self) -> None:
+        if self._buffer:
+            _write_all(self._open_fd(), self._buffer)
+            self._buffer = bytearray()
+
+
+def _write_all(fd: int, data: bytes | bytearray | memoryview) -> None:
+    with memoryview(data) as view, view.cast("B") as rest:
+        done = 0
+        while done < len(rest):  # one call writes at most 2 GiB, and less when the disk fills up
+            with rest[done:] as tail:
+                done += os.write(fd, tail)
+
+
+class LocalBlobs(Blobs):
+    """A directory of objects; made when it is not there.
+
+    Args:
+        root: absolute path.
+        durable: False leaves out fdatasync and fsync.
+    """
+
+    def __init__(self, root: str, *, durable: bool = True) -> None:
+        self.durable = durable
+        self._root = os.path.abspath(root)
+        self._hidden = os.path.join(self._root, _WRITING)
+        self._settled: set[str] = set()
+        self._settled_lock = threading.Lock()
+        with _errors():
+            _make_directory(self._hidden)
+            if durable:
+                _sync_directory(self._root)
+
+    def create(self, key: str) -> Writer:
+        return LocalWriter(self, check_key(key))
+
+    def open(self, key: str) -> Reader:
+        with _errors():
+            try:
+                fd = os.open(self._path(check_key(key)), os.O_RDONLY | os.O_CLOEXEC)
+            except (FileNotFoundError, NotADirectoryError):
+                raise NotFound("OBJECT", "no such object") from None
+            try:
+                status = os.fstat(fd)
+                if not stat.S_ISREG(status.st_mode):
+                    raise NotFound("OBJECT", "no such object")
+                return LocalReader(fd, status.st_size)
+            except BaseException:
+                os.close(fd)
+                raise
+
+    def delete(self, key: str) -> None:
+        path = self._path(check_key(key))
+        with _errors():
+            try:
+                os.unlink(path)
+            except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+                return
+            self._remove_empty(os.path.dirname(path))
+
+    def delete_prefix(self, prefix: str) -> None:
+        top = self._path(check_prefix(prefix))
+        with _errors():
+            for directory, _, files in os.walk(top, topdown=False, onerror=_raise_unless_absent):
+                if directory == self._hidden:
+                    continue
+                for name in files:
+                    with contextlib.suppress(FileNotFoundError):
+                        os.unlink(os.path.join(directory, name))
+                self._remove_empty(directory)
+
+    def list(self, prefix: str = "") -> Iterator[tuple[str, int]]:
+        top = self._path(check_prefix(prefix))
+        with _errors():
+            for directory, below, files in os.walk(top, onerror=_raise_unless_absent):
+                below[:] = sorted(name for name in below if not name.startswith("."))
+                for name in sorted(files):
+                    path = os.path.join(directory, name)
+                    try:
+                        size = os.stat(path).st_size
+                    except FileNotFoundError:
+                        continue
+                    if not name.startswith("."):
+                        yield os.path.relpath(path, self._root), size
+
+    def sweep(self) -> int:
+        removed = 0
+        with _errors():
+            for name in os.listdir(self._hidden):
+                path = os.path.join(self._hidden, name)
+                try:
+                    fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+                except FileNotFoundError:
+                    continue
+                try:
+                    fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    os.unlink(path)
+                    removed += 1
+                except (BlockingIOError, FileNotFoundError):
+                    continue  # a living writer's, or just renamed
+                finally:
+                    os.close(fd)
+        return removed
+
+    def open_hidden(self) -> tuple[int, str]:
+        """A new hidden file, locked: (descriptor, path)."""
+        with _errors():
+            while True:
+                path = os.path.join(self._hidden, uuid.uuid4().hex)
+                fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _FILE_MODE)
+                try:
+                    fcntl.flock(fd, fcntl.LOCK_EX)
+                    if os.fstat(fd).st_nlink:  # 0: a sweep saw it between open and flock
+                        return fd, path
+                except BaseException:
+                    os.unlink(path)
+                    os.close(fd)
+                    raise
+                os.close(fd)
+
+    def publish(self, path: str, key: str) -> None:
+        """Renames a hidden file to its key and makes the name durable."""
+        target = self._path(key)
+        directory = os.path.dirname(target)
+        for attempt in range(_PUBLISH_ATTEMPTS):
+            try:
+                os.rename(path, target)
+                break
+            except FileNotFoundError:
+                # The directory is not there yet, or somebody just removed it because it was empty.
+                if attempt == _PUBLISH_ATTEMPTS - 1:
+                    raise
+                self._forget(directory)
+                with contextlib.suppress(FileNotFoundError):
+                    _make_directory(directory)
+        if self.durable:
+            self._settle(directory)
+
+    def _path(self, key: str) -> str:
+        return os.path.join(self._root, key) if key else self._root
+
+    def _settle(self, directory: str) -> None:
+        """fsyncs the directory, and the way to it where this process has not done so before."""
+        _sync_directory(directory)
+        while directory != self._root:
+            with self._settled_lock:
+                if directory in self._settled:
+                    return
+            parent = os.path.dirname(directory)
+            _sync_directory(parent)
+            with self._settled_lock:
+                if len(self._settled) >= _SETTLED_DIRECTORIES:
+                    self._settled.clear()
+                self._settled.add(directory)
+            directory = parent
+
+    def _forget(self, directory: str) -> None:
+        with self._settled_lock:
+            while directory != self._root:
+                self._settled.discard(directory)
+                directory = os.path.dirname(directory)
+
+    def _remove_empty(self, directory: str) -> None:
+        """Removes the directory and those above it as long as they are empty; never the root."""
+        while directory != self._root:
+            try:
+                os.rmdir(directory)
+            except OSError as error:
+                if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+                    return
+                if error.errno not in _ABSENT:
+                    raise
+            with self._settled_lock:
+                self._settled.discard(directory)
+            directory = os.path.dirname(directory)
+
+
+def _make_directory(path: str) -> None:
+    """Makes it and those above it; not os.makedirs, which gives the latter the default mode."""
+    try:
+        os.mkdir(path, _DIRECTORY_MODE)
+    except FileExistsError:
+        return
+    except FileNotFoundError:
+        _make_directory(os.path.dirname(path))
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(path, _DIRECTORY_MODE)
+
+
+def _sync_directory(path: str) -> None:
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def _raise_unless_absent(error: OSError) -> None:
+    if error.errno not in _ABSENT:
+        raise error

@@ -1,0 +1,177 @@
+/* The native core: structure, never meaning.
+ *
+ * It walks the encoded data set of one instance (ef_scan), notes what a compiled plan (ef_matcher) wants changed as a
+ * list of edits, and writes the result as segments (ef_splice): new bytes, or ranges of the input, so that pixel data
+ * is never copied. It knows lengths, nesting, VRs and UIDs; policy, character sets and files are its callers' business.
+ *
+ * Every length is checked before use, nesting is bounded, no recursion follows the input, and each error carries the
+ * byte position in the instance. Source of the encodings: PS3.5 §7 (data elements), §A.4 (encapsulated pixel data).
+ */
+#ifndef EFFACER_CORE_H
+#define EFFACER_CORE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define EF_MAX_DEPTH 64                 /* nested sequences */
+#define EF_UNDEFINED 0xFFFFFFFFu        /* undefined length, PS3.5 §7.1.1 */
+#define EF_INLINE 65536u                /* shorter ranges are copied into the output, longer ones are referred to */
+#define EF_WATCHED 8                    /* root elements whose final value a caller may ask for */
+#define EF_VR(a, b) ((uint16_t)(((a) << 8) | (b)))
+
+/* The same numbers as policy.plan.Verb. */
+enum ef_verb { EF_KEEP, EF_DELETE, EF_REMOVE, EF_RESET, EF_REGEN_UID, EF_CLEAN_TEXT, EF_CLEAN_IMAGE, EF_RECURSE };
+
+enum ef_status {
+    EF_OK, EF_NOT_DICOM, EF_NO_TRANSFER_SYNTAX, EF_TRUNCATED, EF_BAD_LENGTH, EF_BAD_VR, EF_BAD_ITEM, EF_TOO_DEEP,
+    EF_DUPLICATE_TAG, EF_VR_MISMATCH, EF_VALUE_TOO_LONG, EF_IO, EF_NO_MEMORY
+};
+
+typedef struct { int status; uint32_t tag; uint16_t vr; uint64_t at; } ef_error;
+
+/* ---- input: a window over the bytes of one instance ------------------------------------------------------------- */
+
+/* Reads exactly n bytes at `at` into `to`; 0, or -1 when it cannot. */
+typedef int (*ef_fetch)(void *ctx, uint64_t at, uint8_t *to, size_t n);
+
+typedef struct {
+    uint64_t size;              /* of the whole instance, in bytes */
+    const uint8_t *win;         /* bytes [win_at, win_at + win_len) */
+    uint64_t win_at;
+    size_t win_len;
+    ef_fetch fetch;             /* NULL: the window is everything */
+    void *ctx;
+    uint8_t *buf;               /* owned; the window of a fetched input */
+    size_t cap;
+    size_t ahead;               /* bytes to read beyond what was asked for */
+} ef_input;
+
+void ef_input_memory(ef_input *in, const uint8_t *data, uint64_t size);
+void ef_input_fetch(ef_input *in, uint64_t size, ef_fetch fetch, void *ctx, size_t ahead);
+void ef_input_free(ef_input *in);
+/* n bytes at `at`, valid until the next call; NULL with in range checked by the caller: I/O or memory failed. */
+const uint8_t *ef_at(ef_input *in, uint64_t at, size_t n);
+
+/* ---- facts: what the standard's tables say, handed in once ------------------------------------------------------ */
+
+enum ef_placeholder_kind { EF_PH_EMPTY, EF_PH_TEXT, EF_PH_REPEAT, EF_PH_ZEROS, EF_PH_UID };
+typedef struct { uint16_t vr; uint8_t kind; uint8_t len; char text[32]; } ef_placeholder;
+
+typedef struct { uint32_t tag, mask; uint16_t vr; } ef_masked_vr;
+
+typedef struct {
+    uint32_t *dict_tag; uint16_t *dict_vr; uint32_t dict_mask;      /* open addressing; empty slot: vr 0 */
+    ef_masked_vr *masked; uint32_t n_masked;                        /* repeating groups */
+    char *uids; uint32_t *uid_slot; uint32_t uid_mask;              /* registered UIDs; slot: offset + 1 of a C string */
+    uint32_t *standard; uint32_t n_standard;                        /* UI attributes that name things of the standard, ascending */
+    ef_placeholder *placeholders; uint32_t n_placeholders;
+} ef_facts;
+
+int ef_facts_dict(ef_facts *f, const uint32_t *tags, const uint16_t *vrs, uint32_t n);
+int ef_facts_uids(ef_facts *f, const char *joined, uint32_t size);   /* C strings one after another */
+void ef_facts_free(ef_facts *f);
+int ef_is_registered(const ef_facts *f, const uint8_t *uid, size_t n);
+int ef_is_standard(const ef_facts *f, uint32_t tag);
+/* VR of a tag by the dictionary; private elements, unknown tags: UN; private creators: LO; group lengths: UL. */
+uint16_t ef_dict_vr(const ef_facts *f, uint32_t tag);
+
+/* ---- UIDs -------------------------------------------------------------------------------------------------------- */
+
+typedef struct { uint32_t h[8]; } ef_sha256;
+void ef_sha256_start(ef_sha256 *s);
+void ef_sha256_block(ef_sha256 *s, const uint8_t block[64]);
+
+typedef struct { ef_sha256 inner, outer; char root[32]; uint32_t root_len; } ef_uid_key;
+void ef_uid_key_init(ef_uid_key *k, const uint8_t *key, size_t key_len, const char *root, size_t root_len);
+/* HMAC-SHA-256 of msg under the key (FIPS 198-1). */
+void ef_hmac(const ef_uid_key *k, const uint8_t *msg, size_t n, uint8_t out[32]);
+/* Writes root + decimal of the first 128 bits of the HMAC; at most 64 characters; returns their number. */
+size_t ef_uid_map(const ef_uid_key *k, const uint8_t *uid, size_t n, char out[72]);
+
+/* ---- matcher: a plan, compiled ----------------------------------------------------------------------------------- */
+
+typedef struct {
+    uint32_t tag, mask;
+    uint16_t vr;                /* 0: any */
+    int16_t creator;            /* index into creators, -1: none */
+    uint8_t root, nested;       /* verbs */
+} ef_rule;
+
+typedef struct { uint32_t tag; uint32_t len; const uint8_t *bytes; } ef_insert;
+
+typedef struct {
+    const ef_facts *facts;
+    ef_rule *rules; uint32_t n_rules;
+    uint32_t *slot_tag; int32_t *slot_rule; uint32_t slot_mask;     /* plain exact rules: first one per tag */
+    uint32_t *other; uint32_t n_other;                              /* indexes of all other rules, ascending */
+    char **creators; uint32_t n_creators;
+    uint8_t default_verb;
+    ef_insert *inserts; uint32_t n_inserts;                         /* ascending by tag */
+    uint32_t watch[EF_WATCHED]; uint32_t n_watch;
+    ef_uid_key uid;
+} ef_matcher;
+
+int ef_matcher_index(ef_matcher *m);    /* builds slot_* and other from rules */
+void ef_matcher_free(ef_matcher *m);
+/* Index of the deciding rule, or -1 for the default. creator: index of the element's private creator, or -1. */
+int32_t ef_match(const ef_matcher *m, uint32_t tag, uint16_t vr, int32_t creator);
+/* First rule of this creator and group that does not delete: its creator element must stay; or -1. */
+int32_t ef_match_creator(const ef_matcher *m, uint32_t tag, int32_t creator);
+
+/* ---- edits ------------------------------------------------------------------------------------------------------- */
+
+enum ef_kind {
+    EF_CUT,         /* the range goes */
+    EF_SET,         /* the range becomes new bytes */
+    EF_WAIT,        /* the range becomes a length field and a value that the caller gives */
+    EF_PATCH,       /* the length field of an enclosing sequence or item */
+    EF_INSERT,      /* new bytes between two elements */
+    EF_DROP         /* a group length: goes if anything else is edited */
+};
+
+typedef struct {
+    uint64_t at, size;                      /* range of the input that is replaced */
+    uint64_t value_at, value_size;          /* the element's value */
+    uint32_t tag; uint16_t vr;
+    uint8_t kind, verb, depth;
+    uint8_t big_endian, length_size;        /* of the element's own length field: 2 or 4 bytes */
+    int32_t rule;                           /* index of the deciding rule, -1 default, -2 the core's own */
+    uint32_t new_at, new_len;               /* new bytes in the arena */
+    uint32_t end;                           /* EF_PATCH: one past the last edit inside */
+    uint32_t old_len;                       /* EF_PATCH */
+} ef_edit;
+
+typedef struct { uint32_t tag; uint8_t present; int64_t edit; uint64_t at, size; } ef_watch;
+
+typedef struct {
+    ef_edit *v; size_t n, cap;
+    uint8_t *arena; size_t arena_len, arena_cap;
+    size_t effective;                       /* edits that are not EF_DROP or EF_PATCH */
+    uint64_t start;                         /* of the data set */
+    ef_watch watch[EF_WATCHED]; uint32_t n_watch;
+} ef_edits;
+
+void ef_edits_free(ef_edits *e);
+
+typedef struct { uint8_t implicit, big_endian; } ef_encoding;
+
+/* Preamble and file meta. Offsets of two values in the instance; start: first byte of the data set. */
+typedef struct { uint64_t start; uint64_t ts_at; uint32_t ts_len; uint64_t class_at; uint32_t class_len; } ef_meta;
+int ef_read_meta(ef_input *in, ef_meta *meta, ef_error *err);
+
+int ef_scan(ef_input *in, uint64_t start, ef_encoding enc, const ef_matcher *m, ef_edits *out, ef_error *err);
+
+/* A segment: len bytes at `at` of the input (is_new 0) or of out->bytes (is_new 1). */
+typedef struct { uint64_t at, len; int is_new; } ef_segment;
+typedef struct { uint8_t *bytes; size_t len, cap; ef_segment *seg; size_t n_seg, cap_seg; } ef_output;
+typedef struct { const uint8_t *bytes; size_t len; } ef_value;      /* per edit; bytes NULL: none */
+
+int ef_splice(ef_input *in, const ef_edits *e, const ef_matcher *m, const ef_value *values, ef_output *out, ef_error *err);
+void ef_output_free(ef_output *out);
+
+/* Root elements with the given tags (ascending): where their values are. Stops behind the last tag. */
+typedef struct { uint32_t tag; uint16_t vr; uint64_t at, size; } ef_captured;
+int ef_capture(ef_input *in, uint64_t start, ef_encoding enc, const ef_facts *f, const uint32_t *tags, uint32_t n,
+               ef_captured *out, uint32_t *n_out, ef_error *err);
+
+#endif

@@ -1,0 +1,105 @@
+/* SHA-256 (FIPS 180-4), HMAC (FIPS 198-1) and the keyed UID mapping (PS3.5 §B.2). */
+#include "core.h"
+
+#include <string.h>
+
+static const uint32_t K[64] = {
+    0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5, 0xd807aa98, 0x12835b01,
+    0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174, 0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc,
+    0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da, 0x983e5152, 0xa831c66d, 0xb00327c8, 0xbf597fc7, 0xc6e00bf3, 0xd5a79147,
+    0x06ca6351, 0x14292967, 0x27b70a85, 0x2e1b2138, 0x4d2c6dfc, 0x53380d13, 0x650a7354, 0x766a0abb, 0x81c2c92e, 0x92722c85,
+    0xa2bfe8a1, 0xa81a664b, 0xc24b8b70, 0xc76c51a3, 0xd192e819, 0xd6990624, 0xf40e3585, 0x106aa070, 0x19a4c116, 0x1e376c08,
+    0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f, 0x682e6ff3, 0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208,
+    0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2};
+
+static uint32_t rotr(uint32_t x, int n) { return (x >> n) | (x << (32 - n)); }
+
+static uint32_t be32(const uint8_t *p) { return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3]; }
+
+void ef_sha256_start(ef_sha256 *s)
+{
+    static const uint32_t H[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
+    memcpy(s->h, H, sizeof H);
+}
+
+void ef_sha256_block(ef_sha256 *s, const uint8_t block[64])
+{
+    uint32_t w[64], v[8];
+    for (int i = 0; i < 16; i++) w[i] = be32(block + 4 * i);
+    for (int i = 16; i < 64; i++) {
+        uint32_t a = w[i - 15], b = w[i - 2];
+        w[i] = w[i - 16] + (rotr(a, 7) ^ rotr(a, 18) ^ (a >> 3)) + w[i - 7] + (rotr(b, 17) ^ rotr(b, 19) ^ (b >> 10));
+    }
+    memcpy(v, s->h, sizeof v);
+    for (int i = 0; i < 64; i++) {
+        uint32_t e = v[4], a = v[0];
+        uint32_t t1 = v[7] + (rotr(e, 6) ^ rotr(e, 11) ^ rotr(e, 25)) + ((e & v[5]) ^ (~e & v[6])) + K[i] + w[i];
+        uint32_t t2 = (rotr(a, 2) ^ rotr(a, 13) ^ rotr(a, 22)) + ((a & v[1]) ^ (a & v[2]) ^ (v[1] & v[2]));
+        v[7] = v[6]; v[6] = v[5]; v[5] = v[4]; v[4] = v[3] + t1;
+        v[3] = v[2]; v[2] = v[1]; v[1] = v[0]; v[0] = t1 + t2;
+    }
+    for (int i = 0; i < 8; i++) s->h[i] += v[i];
+}
+
+/* Digest of `n` bytes behind `before` bytes already taken (a multiple of 64). */
+static void finish(ef_sha256 s, uint64_t before, const uint8_t *msg, size_t n, uint8_t out[32])
+{
+    uint8_t block[64];
+    uint64_t bits = (before + n) * 8;
+    while (n >= 64) { ef_sha256_block(&s, msg); msg += 64; n -= 64; }
+    memset(block, 0, sizeof block);
+    if (n) memcpy(block, msg, n);
+    block[n] = 0x80;
+    if (n >= 56) { ef_sha256_block(&s, block); memset(block, 0, sizeof block); }
+    for (int i = 0; i < 8; i++) block[63 - i] = (uint8_t)(bits >> (8 * i));
+    ef_sha256_block(&s, block);
+    for (int i = 0; i < 8; i++)
+        for (int j = 0; j < 4; j++) out[4 * i + j] = (uint8_t)(s.h[i] >> (24 - 8 * j));
+}
+
+void ef_uid_key_init(ef_uid_key *k, const uint8_t *key, size_t key_len, const char *root, size_t root_len)
+{
+    uint8_t block[64] = {0}, pad[64];
+    memset(k, 0, sizeof *k);
+    if (key_len > 64) {
+        ef_sha256 s;
+        ef_sha256_start(&s);
+        finish(s, 0, key, key_len, block);
+    } else if (key_len) {
+        memcpy(block, key, key_len);
+    }
+    ef_sha256_start(&k->inner);
+    ef_sha256_start(&k->outer);
+    for (int i = 0; i < 64; i++) pad[i] = block[i] ^ 0x36;
+    ef_sha256_block(&k->inner, pad);
+    for (int i = 0; i < 64; i++) pad[i] = block[i] ^ 0x5c;
+    ef_sha256_block(&k->outer, pad);
+    if (root_len > 24) root_len = 24;       /* 24 + 39 digits fit the 64 characters of a UID */
+    memcpy(k->root, root, root_len);
+    k->root_len = (uint32_t)root_len;
+}
+
+void ef_hmac(const ef_uid_key *k, const uint8_t *msg, size_t n, uint8_t out[32])
+{
+    uint8_t digest[32];
+    finish(k->inner, 64, msg, n, digest);
+    finish(k->outer, 64, digest, 32, out);
+}
+
+size_t ef_uid_map(const ef_uid_key *k, const uint8_t *uid, size_t n, char out[72])
+{
+    uint8_t mac[32];
+    char digits[40];
+    int nd = 0;
+    ef_hmac(k, uid, n, mac);
+    unsigned __int128 x = 0;
+    for (int i = 0; i < 16; i++) x = x << 8 | mac[i];
+    do {                                    /* 19 digits at a time: 64-bit divisions only inside */
+        uint64_t part = (uint64_t)(x % 10000000000000000000ull);
+        x /= 10000000000000000000ull;
+        for (int i = 0; i < 19 && (x || part || i == 0); i++) { digits[nd++] = (char)('0' + part % 10); part /= 10; }
+    } while (x);
+    memcpy(out, k->root, k->root_len);
+    for (int i = 0; i < nd; i++) out[k->root_len + i] = digits[nd - 1 - i];
+    return k->root_len + (size_t)nd;
+}
