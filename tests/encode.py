@@ -89,7 +89,7 @@ def value_bytes(style: Style, part: Part) -> bytes:
     """The value field of a leaf, padded to even length. Source: PS3.5 §6.2."""
     value = part.value
     if isinstance(value, str):
-        value = value.encode(style.codec)
+        value = value.encode(style.codec, "replace")
     elif isinstance(value, tuple) and part.vr == "AT":
         value = b"".join(struct.pack(style.order + "HH", int(v) >> 16, int(v) & 0xFFFF) for v in value)
     elif isinstance(value, tuple):

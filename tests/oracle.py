@@ -330,10 +330,10 @@ def new_uid(keys: Keys, source: bytes) -> bytes:
 
 
 def map_uids(keys: Keys, value: bytes) -> bytes:
-    """Each value mapped; empty ones and those the standard registers stay. Nothing mapped: the same bytes."""
+    """Each value mapped; empty ones and those the standard registers stay, with no padding but the last byte's."""
     old = [part.strip(b"\0 ") for part in value.split(b"\\")]
     new = [uid if not uid or uid.decode("latin-1") in UID_dictionary else new_uid(keys, uid) for uid in old]
-    return value if new == old else pad(b"\\".join(new), "UI")
+    return pad(b"\\".join(new), "UI")
 
 
 def pad(value: bytes, vr: str) -> bytes:
@@ -348,7 +348,7 @@ def placeholder(tag: int, vr: str, value: bytes, keys: Keys) -> bytes:
     if vr in ("IS", "DS"):
         return pad(b"\\".join([b"0"] * (value.count(b"\\") + 1)), vr)
     if vr in NUMERIC_VRS:
-        return bytes(len(value))
+        return bytes(len(value) + len(value) % 2)
     return pad(TEXT_PLACEHOLDERS.get(vr, b""), vr)
 
 

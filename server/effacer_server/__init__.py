@@ -1,1 +1,4 @@
-"""The de-identification service. Import direction: __main__ -> app -> api -> jobs -> engine | store -> policy -> dicom."""
+"""The de-identification service.
+
+Import direction: __main__ -> app -> api -> jobs -> engine | store -> policy -> dicom -> settings | errors.
+"""

@@ -64,8 +64,15 @@ typedef struct {
     ef_masked_vr *masked; uint32_t n_masked;                        /* repeating groups */
     char *uids; uint32_t *uid_slot; uint32_t uid_mask;              /* registered UIDs; slot: offset + 1 of a C string */
     uint32_t *standard; uint32_t n_standard;                        /* UI attributes that name things of the standard, ascending */
-    ef_placeholder *placeholders; uint32_t n_placeholders;
+    ef_placeholder placeholder[26 * 26];                            /* by ef_vr_index; vr 0: none */
 } ef_facts;
+
+/* Place of a VR in a table of all pairs of capital letters, or -1. */
+static inline int ef_vr_index(uint16_t vr)
+{
+    unsigned a = (vr >> 8) - 'A', b = (vr & 0xFF) - 'A';
+    return a < 26 && b < 26 ? (int)(a * 26 + b) : -1;
+}
 
 int ef_facts_dict(ef_facts *f, const uint32_t *tags, const uint16_t *vrs, uint32_t n);
 int ef_facts_uids(ef_facts *f, const char *joined, uint32_t size);   /* C strings one after another */

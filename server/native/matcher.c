@@ -131,7 +131,6 @@ int ef_is_standard(const ef_facts *f, uint32_t tag)
 void ef_facts_free(ef_facts *f)
 {
     free(f->dict_tag); free(f->dict_vr); free(f->masked); free(f->uids); free(f->uid_slot); free(f->standard);
-    free(f->placeholders);
     memset(f, 0, sizeof *f);
 }
 

@@ -330,9 +330,8 @@ static int set_uids(walk *w, const element *e, int verb, int32_t rule)
 
 static const ef_placeholder *placeholder_of(const ef_facts *f, uint16_t vr)
 {
-    for (uint32_t i = 0; i < f->n_placeholders; i++)
-        if (f->placeholders[i].vr == vr) return &f->placeholders[i];
-    return NULL;
+    int i = ef_vr_index(vr);
+    return i >= 0 && f->placeholder[i].vr ? &f->placeholder[i] : NULL;
 }
 
 static int set_placeholder(walk *w, const element *e, int32_t rule)

@@ -2,6 +2,10 @@
 #include "core.h"
 
 #include <string.h>
+#if defined(__x86_64__)
+#include <cpuid.h>
+#include <immintrin.h>
+#endif
 
 static const uint32_t K[64] = {
     0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5, 0xd807aa98, 0x12835b01,
@@ -22,7 +26,7 @@ void ef_sha256_start(ef_sha256 *s)
     memcpy(s->h, H, sizeof H);
 }
 
-void ef_sha256_block(ef_sha256 *s, const uint8_t block[64])
+static void block_portable(ef_sha256 *s, const uint8_t block[64])
 {
     uint32_t w[64], v[8];
     for (int i = 0; i < 16; i++) w[i] = be32(block + 4 * i);
@@ -39,6 +43,57 @@ void ef_sha256_block(ef_sha256 *s, const uint8_t block[64])
         v[3] = v[2]; v[2] = v[1]; v[1] = v[0]; v[0] = t1 + t2;
     }
     for (int i = 0; i < 8; i++) s->h[i] += v[i];
+}
+
+#if defined(__x86_64__)
+/* The same with the processor's SHA instructions: about ten times as fast, and UIDs are half the cost of a report. */
+__attribute__((target("sha,sse4.1"))) static void block_sha(ef_sha256 *s, const uint8_t block[64])
+{
+    const __m128i order = _mm_set_epi64x(0x0c0d0e0f08090a0bll, 0x0405060700010203ll);
+    __m128i t = _mm_shuffle_epi32(_mm_loadu_si128((const __m128i *)&s->h[0]), 0xB1);       /* CDAB */
+    __m128i u = _mm_shuffle_epi32(_mm_loadu_si128((const __m128i *)&s->h[4]), 0x1B);       /* EFGH */
+    __m128i abef = _mm_alignr_epi8(t, u, 8), cdgh = _mm_blend_epi16(u, t, 0xF0), w[4];
+    const __m128i abef0 = abef, cdgh0 = cdgh;
+    for (int i = 0; i < 4; i++) w[i] = _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)(block + 16 * i)), order);
+    for (int i = 0; i < 16; i++) {
+        __m128i k = _mm_add_epi32(w[i & 3], _mm_loadu_si128((const __m128i *)&K[4 * i]));
+        cdgh = _mm_sha256rnds2_epu32(cdgh, abef, k);
+        abef = _mm_sha256rnds2_epu32(abef, cdgh, _mm_shuffle_epi32(k, 0x0E));
+        if (i < 12) {           /* the next four words in the place of the oldest four */
+            __m128i next = _mm_sha256msg1_epu32(w[i & 3], w[(i + 1) & 3]);
+            next = _mm_add_epi32(next, _mm_alignr_epi8(w[(i + 3) & 3], w[(i + 2) & 3], 4));
+            w[i & 3] = _mm_sha256msg2_epu32(next, w[(i + 3) & 3]);
+        }
+    }
+    abef = _mm_add_epi32(abef, abef0);
+    cdgh = _mm_add_epi32(cdgh, cdgh0);
+    t = _mm_shuffle_epi32(abef, 0x1B);                                                     /* FEBA */
+    u = _mm_shuffle_epi32(cdgh, 0xB1);                                                     /* DCHG */
+    _mm_storeu_si128((__m128i *)&s->h[0], _mm_blend_epi16(t, u, 0xF0));                    /* DCBA */
+    _mm_storeu_si128((__m128i *)&s->h[4], _mm_alignr_epi8(u, t, 8));                       /* HGFE */
+}
+
+static int has_sha(void)
+{
+    unsigned a, b, c, d;
+    if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & bit_SSE4_1) || !(c & bit_SSSE3)) return 0;
+    return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (b & (1u << 29));
+}
+#else
+static int has_sha(void) { return 0; }
+static void block_sha(ef_sha256 *s, const uint8_t block[64]) { block_portable(s, block); }
+#endif
+
+void ef_sha256_block(ef_sha256 *s, const uint8_t block[64])
+{
+    static int fast = -1;       /* every thread finds the same answer */
+    int use = __atomic_load_n(&fast, __ATOMIC_RELAXED);
+    if (use < 0) {
+        use = has_sha();
+        __atomic_store_n(&fast, use, __ATOMIC_RELAXED);
+    }
+    if (use) block_sha(s, block);
+    else block_portable(s, block);
 }
 
 /* Digest of `n` bytes behind `before` bytes already taken (a multiple of 64). */

@@ -6,6 +6,7 @@ import io
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 
 import pydicom
 import pytest
@@ -206,10 +207,16 @@ def test_canaries_are_found_where_nothing_is_done() -> None:
     assert len(missing) < 15, "only the preamble and the file meta are always replaced"
 
 
+@cache
+def hostile_cases() -> list[hostile.Case]:
+    """All of them once: some are large."""
+    return list(synth.hostile())
+
+
 @pytest.mark.parametrize("ahead", [0, 1, 64])
 def test_hostile_bytes_are_refused(ahead: int, descriptor: int) -> None:
     wrong = []
-    for name, data, reasons in synth.hostile():
+    for name, data, reasons in hostile_cases():
         found = engine(put(descriptor, data, ahead) if ahead else Source(data), PLANS["nothing"])
         if not isinstance(found, Refused):
             wrong.append(f"{name}: accepted")
@@ -223,7 +230,7 @@ def test_hostile_bytes_are_refused(ahead: int, descriptor: int) -> None:
 
 
 def test_the_oracle_refuses_hostile_bytes_too() -> None:
-    for name, data, reasons in synth.hostile():
+    for name, data, reasons in hostile_cases():
         if name != "deflated: bomb":  # the oracle has no limit
             assert judge(data, PLANS["nothing"]) in reasons, name
 
@@ -259,7 +266,7 @@ def test_uids_that_outgrow_their_length_field_are_refused() -> None:
 
 
 def test_messages_hold_no_value() -> None:
-    for name, data, _ in synth.hostile():
+    for name, data, _ in hostile_cases():
         found = engine(Source(data), PLANS["nothing"])
         assert isinstance(found, Refused)
         assert "Nobody" not in str(found), name

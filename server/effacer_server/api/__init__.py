@@ -1,4 +1,5 @@
 """The transports' room: gRPC services turn requests into calls on jobs and store, and errors into google.rpc.Status.
 
-Enter at `deidentify.py` and `operations.py`. May import jobs, engine, store, policy, dicom, settings, errors, and effacer.v1.
+Enter at `deidentify.py` and `operations.py`. May import jobs, engine, store,
+policy, dicom, settings, errors, and effacer.v1.
 """

@@ -50,9 +50,9 @@ cdef extern from "core.h" nogil:
         uint32_t n_masked
         uint32_t *standard
         uint32_t n_standard
-        ef_placeholder *placeholders
-        uint32_t n_placeholders
+        ef_placeholder *placeholder
 
+    int ef_vr_index(uint16_t vr)
     int ef_facts_dict(ef_facts *f, const uint32_t *tags, const uint16_t *vrs, uint32_t n)
     int ef_facts_uids(ef_facts *f, const char *joined, uint32_t size)
     void ef_facts_free(ef_facts *f)
@@ -222,22 +222,28 @@ cdef class Source:
     cdef bint has_view
     cdef int _fd
     cdef readonly uint64_t size
-    cdef size_t ahead
+    cdef ef_input input     # keeps its window from call to call; a source is for one thread at a time
     cdef object reader_of
     cdef object failure
 
     def __cinit__(self, data=None, *, int fd=-1, uint64_t size=0, size_t ahead=32768, reader=None):
+        memset(&self.input, 0, sizeof(self.input))
         self.has_view = False
         self._fd = fd
         self.size = size
         self.reader_of = reader
-        self.ahead = ahead
         if data is not None:
             PyObject_GetBuffer(data, &self.view, PyBUF_SIMPLE)
             self.has_view = True
             self.size = <uint64_t> self.view.len
+            ef_input_memory(&self.input, <const uint8_t *> self.view.buf, self.size)
+        elif reader is not None:
+            ef_input_fetch(&self.input, size, _call, <void *> self, ahead)
+        else:
+            ef_input_fetch(&self.input, size, _pread, &self._fd, ahead)
 
     def __dealloc__(self):
+        ef_input_free(&self.input)
         if self.has_view:
             PyBuffer_Release(&self.view)
 
@@ -252,14 +258,6 @@ cdef class Source:
     @property
     def fd(self):
         return self._fd if self._fd >= 0 else None
-
-    cdef void open(self, ef_input *input) noexcept:
-        if self.has_view:
-            ef_input_memory(input, <const uint8_t *> self.view.buf, self.size)
-        elif self.reader_of is not None:
-            ef_input_fetch(input, self.size, _call, <void *> self, self.ahead)
-        else:
-            ef_input_fetch(input, self.size, _pread, &self._fd, self.ahead)
 
     cdef object refusal(self, ef_error *err):
         failure, self.failure = self.failure, None
@@ -298,6 +296,8 @@ cdef class Facts:
         cdef uint16_t *vrs = <uint16_t *> malloc((n + 1) * sizeof(uint16_t))
         cdef bytes joined = b"".join(uid.encode() + b"\0" for uid in uids)
         cdef bytes text
+        cdef uint16_t code
+        cdef ef_placeholder *ph
         memset(&self.f, 0, sizeof(self.f))
         try:
             if not tags or not vrs:
@@ -314,8 +314,7 @@ cdef class Facts:
             raise MemoryError
         self.f.masked = <ef_masked_vr *> calloc(len(masked) + 1, sizeof(ef_masked_vr))
         self.f.standard = <uint32_t *> calloc(len(standard) + 1, sizeof(uint32_t))
-        self.f.placeholders = <ef_placeholder *> calloc(len(placeholders) + 1, sizeof(ef_placeholder))
-        if not self.f.masked or not self.f.standard or not self.f.placeholders:
+        if not self.f.masked or not self.f.standard:
             raise MemoryError
         for i, (tag, mask, vr) in enumerate(masked):
             self.f.masked[i].tag = tag
@@ -325,15 +324,18 @@ cdef class Facts:
         for i, tag in enumerate(sorted(standard)):
             self.f.standard[i] = tag
         self.f.n_standard = <uint32_t> len(standard)
-        for i, (vr, kind, value) in enumerate(placeholders):
+        
+        
+        for vr, kind, value in placeholders:
             text = value.encode("ascii")
-            if len(text) > 32:
+            code = (ord(vr[0]) << 8) | ord(vr[1])
+            if len(text) > 32 or ef_vr_index(code) < 0:
                 raise ValueError(vr)
-            self.f.placeholders[i].vr = (ord(vr[0]) << 8) | ord(vr[1])
-            self.f.placeholders[i].kind = kind
-            self.f.placeholders[i].len = <uint8_t> len(text)
-            memcpy(self.f.placeholders[i].text, PyBytes_AS_STRING(text), len(text))
-        self.f.n_placeholders = <uint32_t> len(placeholders)
+            ph = &self.f.placeholder[ef_vr_index(code)]
+            ph.vr = code
+            ph.kind = kind
+            ph.len = <uint8_t> len(text)
+            memcpy(ph.text, PyBytes_AS_STRING(text), len(text))
 
     def __dealloc__(self):
         ef_facts_free(&self.f)
@@ -452,35 +454,29 @@ cdef class Edits:
 
 def read_meta(Source source):
     """(start, transfer syntax, SOP class) of the file meta, as stored bytes without padding."""
-    cdef ef_input input
     cdef ef_meta meta
     cdef ef_error err
     cdef int status
     cdef const uint8_t *p
-    source.open(&input)
-    try:
-        with nogil:
-            status = ef_read_meta(&input, &meta, &err)
-        if status:
-            raise source.refusal(&err)
-        if meta.ts_len > 128 or meta.class_len > 128:
-            raise Refused(Reason.BAD_LENGTH, 0x00020010 if meta.ts_len > 128 else 0x00020002, "UI", meta.ts_at)
-        p = ef_at(&input, meta.ts_at, meta.ts_len)
-        if not p:
-            raise Refused(Reason.IO, position=meta.ts_at)
-        syntax = PyBytes_FromStringAndSize(<const char *> p, meta.ts_len)
-        p = ef_at(&input, meta.class_at, meta.class_len)
-        if not p and meta.class_len:
-            raise Refused(Reason.IO, position=meta.class_at)
-        sop_class = PyBytes_FromStringAndSize(<const char *> p, meta.class_len) if meta.class_len else b""
-        return meta.start, syntax, sop_class
-    finally:
-        ef_input_free(&input)
+    with nogil:
+        status = ef_read_meta(&source.input, &meta, &err)
+    if status:
+        raise source.refusal(&err)
+    if meta.ts_len > 128 or meta.class_len > 128:
+        raise Refused(Reason.BAD_LENGTH, 0x00020010 if meta.ts_len > 128 else 0x00020002, "UI", meta.ts_at)
+    p = ef_at(&source.input, meta.ts_at, meta.ts_len)
+    if not p:
+        raise Refused(Reason.IO, position=meta.ts_at)
+    syntax = PyBytes_FromStringAndSize(<const char *> p, meta.ts_len)
+    p = ef_at(&source.input, meta.class_at, meta.class_len)
+    if not p and meta.class_len:
+        raise Refused(Reason.IO, position=meta.class_at)
+    sop_class = PyBytes_FromStringAndSize(<const char *> p, meta.class_len) if meta.class_len else b""
+    return meta.start, syntax, sop_class
 
 
 def scan(Source source, uint64_t start, bint implicit, bint big_endian, Matcher matcher):
     cdef Edits edits = Edits.__new__(Edits)
-    cdef ef_input input
     cdef ef_error err
     cdef ef_encoding enc
     cdef int status
@@ -488,17 +484,14 @@ def scan(Source source, uint64_t start, bint implicit, bint big_endian, Matcher 
     enc.big_endian = big_endian
     edits.matcher = matcher
     edits.source = source
-    source.open(&input)
     with nogil:
-        status = ef_scan(&input, start, enc, &matcher.m, &edits.e, &err)
-        ef_input_free(&input)
+        status = ef_scan(&source.input, start, enc, &matcher.m, &edits.e, &err)
     if status:
         raise source.refusal(&err)
     return edits
 
 
 def splice(Source source, Edits edits, dict values):
-    cdef ef_input input
     cdef ef_error err
     cdef ef_output out
     cdef ef_value *given = NULL
@@ -518,10 +511,8 @@ def splice(Source source, Edits edits, dict values):
                 raise IndexError(at)
             given[<size_t> at].bytes = <const uint8_t *> PyBytes_AS_STRING(value)
             given[<size_t> at].len = PyBytes_GET_SIZE(value)
-    source.open(&input)
     with nogil:
-        status = ef_splice(&input, &edits.e, &edits.matcher.m, given, &out, &err)
-        ef_input_free(&input)
+        status = ef_splice(&source.input, &edits.e, &edits.matcher.m, given, &out, &err)
     free(given)
     try:
         if status:
@@ -539,7 +530,6 @@ def splice(Source source, Edits edits, dict values):
 
 def capture(Source source, uint64_t start, bint implicit, bint big_endian, Facts facts, tuple tags):
     """[(tag, vr, value)] of root elements; tags ascending."""
-    cdef ef_input input
     cdef ef_error err
     cdef ef_encoding enc
     cdef uint32_t n = <uint32_t> len(tags), n_out = 0, i
@@ -549,7 +539,6 @@ def capture(Source source, uint64_t start, bint implicit, bint big_endian, Facts
     cdef int status
     enc.implicit = implicit
     enc.big_endian = big_endian
-    source.open(&input)
     try:
         if not wanted or not found:
             raise MemoryError
@@ -558,14 +547,14 @@ def capture(Source source, uint64_t start, bint implicit, bint big_endian, Facts
         if n == 0:
             return []
         with nogil:
-            status = ef_capture(&input, start, enc, &facts.f, wanted, n, found, &n_out, &err)
+            status = ef_capture(&source.input, start, enc, &facts.f, wanted, n, found, &n_out, &err)
         if status:
             raise source.refusal(&err)
         out = []
         for i in range(n_out):
             if found[i].size > 65536:
                 raise Refused(Reason.BAD_LENGTH, found[i].tag, _vr_text(found[i].vr), found[i].at)
-            p = ef_at(&input, found[i].at, found[i].size)
+            p = ef_at(&source.input, found[i].at, found[i].size)
             if not p and found[i].size:
                 raise Refused(Reason.IO, found[i].tag, _vr_text(found[i].vr), found[i].at)
             out.append((found[i].tag, _vr_text(found[i].vr),
@@ -574,7 +563,6 @@ def capture(Source source, uint64_t start, bint implicit, bint big_endian, Facts
     finally:
         free(wanted)
         free(found)
-        ef_input_free(&input)
 
 
 def map_uid(bytes key, str root, bytes uid):

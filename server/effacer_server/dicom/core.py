@@ -10,15 +10,30 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import cast
 
 from effacer_server.dicom import _core, facts
 from effacer_server.dicom._core import Edits, Source
 from effacer_server.errors import Reason, Refused
 
 __all__ = [
-    "SERIES_INSTANCE_UID", "SOP_CLASS_UID", "SOP_INSTANCE_UID", "STUDY_INSTANCE_UID",
-    "Edits", "Matcher", "Meta", "Source", "capture", "inflate", "is_uid", "map_uid", "read_meta", "scan", "splice", "text_of",
-]  # fmt: skip
+    "SERIES_INSTANCE_UID",
+    "SOP_CLASS_UID",
+    "SOP_INSTANCE_UID",
+    "STUDY_INSTANCE_UID",
+    "Edits",
+    "Matcher",
+    "Meta",
+    "Source",
+    "capture",
+    "inflate",
+    "is_uid",
+    "map_uid",
+    "read_meta",
+    "scan",
+    "splice",
+    "text_of",
+]
 
 SOP_CLASS_UID = 0x00080016
 SOP_INSTANCE_UID = 0x00080018
@@ -63,7 +78,7 @@ class Meta:
 class Matcher(_core.Matcher):
     """A plan, compiled for one SOP class and one encoding. Immutable; threads share it."""
 
-    def __new__(
+    def __new__(  # type: ignore[override]  # the native class takes the facts and the watched tags too
         cls,
         rules: Sequence[tuple[int, int, str, str, int, int]],
         default_verb: int,
@@ -81,8 +96,8 @@ class Matcher(_core.Matcher):
             uid_root: at most 24 characters of ASCII.
         """
         watch = (SOP_CLASS_UID, SOP_INSTANCE_UID, STUDY_INSTANCE_UID, SERIES_INSTANCE_UID)
-        made: Matcher = _core.Matcher.__new__(cls, _facts(), rules, default_verb, inserts, watch, uid_key, uid_root)
-        return made
+        made = super().__new__(cls, _facts(), rules, default_verb, inserts, watch, uid_key, uid_root)
+        return cast(Matcher, made)
 
 
 @cache
@@ -188,8 +203,7 @@ def splice(source: Source, edits: Edits, values: dict[int, bytes]) -> list[bytes
         edits: what scan found.
         values: for each pending edit its new value, unpadded.
     """
-    segments: list[bytes | tuple[int, int]] = _core.splice(source, edits, values)
-    return segments
+    return _core.splice(source, edits, values)
 
 
 def capture(source: Source, meta: Meta, tags: tuple[int, ...]) -> dict[int, tuple[str, bytes]]:
@@ -199,6 +213,5 @@ def capture(source: Source, meta: Meta, tags: tuple[int, ...]) -> dict[int, tupl
 
 
 def map_uid(key: bytes, root: str, uid: str) -> str:
-    """The new UID of a source UID: root + decimal of the first 128 bits of HMAC-SHA-256(key, uid). Source: PS3.5 §B.2."""
-    mapped: bytes = _core.map_uid(key, root, uid.encode())
-    return mapped.decode()
+    """The new UID of a source UID: root + decimal of 128 bits of HMAC-SHA-256(key, uid). Source: PS3.5 §B.2."""
+    return _core.map_uid(key, root, uid.encode()).decode()

@@ -15,6 +15,7 @@ import threading
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from struct import pack
 
 from effacer_server.dicom import core
@@ -24,7 +25,7 @@ from effacer_server.errors import Reason, Refused
 from effacer_server.policy.plan import Keys, Plan, Stamp
 from effacer_server.policy.profiles import verb_for
 
-#: Who wrote the file (0002,0012), (0002,0013). A UUID-derived UID, so that it needs no registration. Source: PS3.5 §B.2.
+#: Who wrote the file: (0002,0012), (0002,0013). Derived from a UUID, so that it needs no registration (PS3.5 §B.2).
 IMPLEMENTATION_CLASS_UID = "2.25.160846920116437958121037904126390127343"
 IMPLEMENTATION_VERSION_NAME = "EFFACER_0_1"
 
@@ -164,22 +165,30 @@ def file_head(sop_class: str, instance: str, transfer_syntax: str) -> bytes:
 
     (0002,0003) is the SOP Instance UID of the data set, as the standard demands.
     """
-    meta = b"\x02\x00\x01\x00OB\0\0\x02\x00\x00\x00\x00\x01" + b"".join(
-        b"\x02\x00" + pack("<H", element) + vr + pack("<H", len(value)) + value
-        for element, vr, value in (
-            (0x0002, b"UI", _even(sop_class, b"\0")),
-            (0x0003, b"UI", _even(instance, b"\0")),
-            (0x0010, b"UI", _even(transfer_syntax, b"\0")),
-            (0x0012, b"UI", _even(IMPLEMENTATION_CLASS_UID, b"\0")),
-            (0x0013, b"SH", _even(IMPLEMENTATION_VERSION_NAME, b" ")),
-        )
+    before, behind = _head_parts(sop_class, transfer_syntax)
+    meta = before + _meta_element(0x0003, b"UI", instance) + behind
+    return _PREAMBLE + pack("<I", len(meta)) + meta
+
+
+_PREAMBLE = bytes(128) + b"DICM\x02\x00\x00\x00UL\x04\x00"
+
+
+@lru_cache(maxsize=256)
+def _head_parts(sop_class: str, transfer_syntax: str) -> tuple[bytes, bytes]:
+    """File meta before and behind the SOP Instance UID."""
+    return (
+        b"\x02\x00\x01\x00OB\0\0\x02\x00\x00\x00\x00\x01" + _meta_element(0x0002, b"UI", sop_class),
+        _meta_element(0x0010, b"UI", transfer_syntax)
+        + _meta_element(0x0012, b"UI", IMPLEMENTATION_CLASS_UID)
+        + _meta_element(0x0013, b"SH", IMPLEMENTATION_VERSION_NAME),
     )
-    return bytes(128) + b"DICM\x02\x00\x00\x00UL\x04\x00" + pack("<I", len(meta)) + meta
 
 
-def _even(text: str, pad: bytes) -> bytes:
+def _meta_element(number: int, vr: bytes, text: str) -> bytes:
     value = text.encode("ascii", "replace")
-    return value + pad if len(value) % 2 else value
+    if len(value) % 2:
+        value += b"\0" if vr == b"UI" else b" "
+    return b"\x02\x00" + pack("<H", number) + vr + pack("<H", len(value)) + value
 
 
 def _uid(value: bytes | None, tag: int) -> str:

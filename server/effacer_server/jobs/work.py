@@ -6,7 +6,6 @@ picklable, its answer is plain data.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -76,13 +75,13 @@ class Failed:
     position: int | None = None
 
 
-def object_key(prefix: str, study: str, series: str, instance: str) -> str:
-    """Where an instance's bytes live below a prefix: by a digest of its UIDs, spread over 256 folders.
+def object_key(prefix: str, item: int) -> str:
+    """Where the output of a source instance lives below a prefix: by the source's id, spread over 256 folders.
 
-    A retry of the same work gives the same key and overwrites itself; names say nothing about the patient.
+    A retry of the same work gives the same key and overwrites itself; no other instance's work does. Names say
+    nothing about the patient.
     """
-    digest = hashlib.sha256("/".join((study, series, instance)).encode()).hexdigest()
-    return f"{prefix}/{digest[:2]}/{digest[2:50]}"
+    return f"{prefix}/{item & 0xFF:02x}/{item:x}"
 
 
 def run(task: Task, stop: Callable[[], bool] = lambda: False) -> list[Done | Failed]:
@@ -112,7 +111,7 @@ def _one(item: Item, task: Task, source: Blobs, destination: Blobs, deidentifier
             raise Refused(Reason.TOO_LARGE)
         with source.open(item.key) as reader:
             output = deidentifier.deidentify(source_of(reader))
-            key = object_key(task.prefix, output.study, output.series, output.instance)
+            key = object_key(task.prefix, item.id)
             with destination.create(key) as writer:
                 write(output, reader, writer)
                 # Read before anything is visible: an output that does not parse must not get that far.
@@ -167,7 +166,7 @@ def output_source(output: Output) -> Source:
 
 
 def write(output: Output, reader: Reader, writer: Writer) -> None:
-    """Writes an output's segments; ranges of the stored original go from store to store without passing through here."""
+    """Writes an output's segments; ranges of the stored original go from store to store without a detour."""
     # An inflated data set lives in memory; every other source is the stored object itself.
     original = not output.inflated
     for part in output.segments:

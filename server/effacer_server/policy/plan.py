@@ -41,11 +41,11 @@ class Rule:
             SOP classes the tables do not know).
         because: where the rule comes from: "actions[2].queries[0]", "PS3.15 2018e E.1-1", "options.primary_ids".
         tag: 0xGGGGEEEE already masked; ANY_TAG with mask 0 matches every element.
-        mask: bits of the element's tag that must equal `tag`; EXACT for one tag, 0xFF01FFFF for repeating groups (even ones only),
-            0x00010000 with tag 0x00010000 for every private element.
+        mask: bits of the element's tag that must equal `tag`; EXACT for one tag, 0xFF01FFFF for repeating groups (even
+            ones), 0x00010000 with tag 0x00010000 for every private element.
         vr: two letters, or "" for any VR.
         creator: private creator (exact, without trailing spaces), or "".
-        code: compound code of table E.1-1 ("X/Z/D"), resolved by the attribute's type in the instance's SOP class; or "".
+        code: compound code of table E.1-1 ("X/Z/D"), settled by the attribute's type in the SOP class; or "".
     """
 
     verb: Verb

@@ -11,9 +11,9 @@ import contextlib
 import errno
 import fcntl
 import os
+import secrets
 import stat
 import threading
-import uuid
 from collections.abc import Iterator
 
 from effacer_server.errors import EffacerError, NotFound, ResourceExhausted, Unavailable
@@ -22,12 +22,11 @@ from effacer_server.store.blobs import Blobs, Reader, Writer, check_key, check_p
 _WRITING = ".writing"
 _FILE_MODE = 0o600
 _DIRECTORY_MODE = 0o700
-#: Small pieces are gathered up to here before they go to the file.
-_BUFFER_BYTES = 256 << 10
-#: Ranges below this are cheaper through the buffer than as a call of their own.
-_COPY_BYTES = 32 << 10
-#: copy_file_range refuses, and read and write will do: other file system, old kernel, file type, not supported.
-_NO_COPY_RANGE = frozenset({errno.EXDEV, errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP})
+#: What is written goes through a buffer of so many bytes, a multiple of any page size: writes that start and end on
+#: pages cost a third of copy_file_range at odd offsets (docs/decisions/0003).
+_BUFFER_BYTES = 1 << 20
+#: Buffers kept for the next writer; a fresh one costs its page faults.
+_KEPT_BUFFERS = 16
 _ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR})
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _TRANSIENT = frozenset({errno.EAGAIN, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE, errno.ETIMEDOUT})
@@ -84,58 +83,58 @@ class LocalReader(Reader):
 
 
 class LocalWriter(Writer):
-    """A file being written under a hidden name."""
+    """A file being written under a hidden name, through a buffer that always ends on a page boundary of the file."""
 
     def __init__(self, blobs: LocalBlobs, key: str) -> None:
         self._blobs = blobs
         self._key = key
-        self._buffer = bytearray()
         self._fd: int | None = None
         self._fd, self._path = blobs.open_hidden()
+        self._buffer = blobs.take_buffer()
+        self._view = memoryview(self._buffer)
+        self._filled = 0
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        if len(self._buffer) + memoryview(data).nbytes < _BUFFER_BYTES:
-            self._buffer += data
-            return
-        with _errors():
-            self._flush()
-            _write_all(self._open_fd(), data)
+        with memoryview(data) as view, view.cast("B") as rest, _errors():
+            done = 0
+            while done < len(rest):
+                room = min(_BUFFER_BYTES - self._filled, len(rest) - done)
+                self._open_fd()
+                self._view[self._filled : self._filled + room] = rest[done : done + room]
+                done += room
+                self._advance(room)
 
     def copy(self, reader: Reader, at: int, size: int) -> None:
-        if reader.fd is None or size < _COPY_BYTES or at < 0 or at + size > reader.size:
+        if reader.fd is None or at < 0 or size < 0 or at + size > reader.size:
             super().copy(reader, at, size)
             return
         end = at + size
         with _errors():
-            self._flush()
-            fd = self._open_fd()
             while at < end:
-                try:
-                    copied = os.copy_file_range(reader.fd, fd, end - at, at)
-                except OSError as error:
-                    if error.errno not in _NO_COPY_RANGE:
-                        raise
-                    super().copy(reader, at, end - at)
-                    return
-                if not copied:
+                room = min(_BUFFER_BYTES - self._filled, end - at)
+                self._open_fd()
+                got = os.preadv(reader.fd, [self._view[self._filled : self._filled + room]], at)
+                if not got:
                     raise EffacerError("IO", "the object is shorter than it was")
-                at += copied
+                at += got
+                self._advance(got)
 
     def commit(self) -> None:
         with _errors():
-            self._flush()
             fd = self._open_fd()
+            self._flush()
             if self._blobs.durable:
                 os.fdatasync(fd)
             self._blobs.publish(self._path, self._key)
         self._fd = None
+        self._give_back()
         os.close(fd)
 
     def abort(self) -> None:
         fd, self._fd = self._fd, None
         if fd is None:
             return
-        self._buffer.clear()
+        self._give_back()
         with _errors():
             try:
                 os.unlink(self._path)
@@ -153,10 +152,20 @@ class LocalWriter(Writer):
             raise EffacerError("IO", "the writer is closed")
         return self._fd
 
+    def _advance(self, size: int) -> None:
+        self._filled += size
+        if self._filled == _BUFFER_BYTES:
+            self._flush()
+
     def _flush(self) -> None:
-        if self._buffer:
-            _write_all(self._open_fd(), self._buffer)
-            self._buffer = bytearray()
+        if self._filled:
+            with self._view[: self._filled] as filled:
+                _write_all(self._open_fd(), filled)
+            self._filled = 0
+
+    def _give_back(self) -> None:
+        self._view.release()
+        self._blobs.give_buffer(self._buffer)
 
 
 def _write_all(fd: int, data: bytes | bytearray | memoryview) -> None:
@@ -179,6 +188,7 @@ class LocalBlobs(Blobs):
         self.durable = durable
         self._root = os.path.abspath(root)
         self._hidden = os.path.join(self._root, _WRITING)
+        self._buffers: list[bytearray] = []
         self._settled: set[str] = set()
         self._settled_lock = threading.Lock()
         with _errors():
@@ -257,11 +267,23 @@ class LocalBlobs(Blobs):
                     os.close(fd)
         return removed
 
+    def take_buffer(self) -> bytearray:
+        """A buffer of _BUFFER_BYTES; its content is of no account."""
+        try:
+            return self._buffers.pop()
+        except IndexError:
+            return bytearray(_BUFFER_BYTES)
+
+    def give_buffer(self, buffer: bytearray) -> None:
+        """Takes a buffer back; no view of it may be left."""
+        if len(self._buffers) < _KEPT_BUFFERS:
+            self._buffers.append(buffer)
+
     def open_hidden(self) -> tuple[int, str]:
         """A new hidden file, locked: (descriptor, path)."""
         with _errors():
             while True:
-                path = os.path.join(self._hidden, uuid.uuid4().hex)
+                path = os.path.join(self._hidden, secrets.token_hex(16))
                 fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _FILE_MODE)
                 try:
                     fcntl.flock(fd, fcntl.LOCK_EX)

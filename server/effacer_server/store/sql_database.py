@@ -187,7 +187,7 @@ def _errors() -> Iterator[None]:
         if error.connection_invalidated or (isinstance(error, OperationalError) and busy):
             raise Unavailable("CATALOG", f"the catalog is not available ({kind})") from None
         raise EffacerError("CATALOG", f"the catalog failed ({kind} {code})", kind=kind, code=code or None) from None
-    except SQLAlchemyError as error:
+    except (SQLAlchemyError, UnicodeError) as error:
         kind = type(error).__name__
         raise EffacerError("CATALOG", f"the catalog failed ({kind})", kind=kind) from None
 

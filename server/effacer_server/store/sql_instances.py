@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields
 from typing import Any
@@ -9,12 +11,16 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, insert, literal, select, tuple_
 
 from effacer_server.errors import NotFound
-from effacer_server.store.catalog import Deletion, Instance, Outcome
+from effacer_server.store.catalog import QUERY_COLUMNS, Deletion, Instance, Outcome
 from effacer_server.store.sql_database import Database, batches
 from effacer_server.store.sql_tables import DELETIONS, INSTANCES, NAME_COLUMNS, STORES, folded
 
 _COLUMNS = tuple(field.name for field in fields(Instance))
 _BATCH = 500
+#: Query columns that name the instance: never changed.
+_UIDS = frozenset({"study", "series", "instance"})
+#: JSON escapes of NUL and of surrogates (also of whole pairs, which survive), and the characters themselves.
+_UNSTORABLE_ESCAPE = re.compile(r"\\u0000|\\u[dD][89a-fA-F]|[\x00\ud800-\udfff]")
 _NAME = (INSTANCES.c.store_uid, INSTANCES.c.study, INSTANCES.c.series, INSTANCES.c.instance)
 
 Name = tuple[str, str, str, str]
@@ -104,9 +110,15 @@ class Instances(Database):
 
     def _taken(self, connection: Connection, rows: Sequence[Instance]) -> tuple[dict[Name, str], set[str]]:
         """What is there already of these rows: key by name, and keys."""
-        by_name = select(*_NAME, INSTANCES.c.key).where(tuple_(*_NAME).in_([_name(row) for row in rows]))
+        names: dict[Name, str] = {}
+        for store_uid in {row.store_uid for row in rows}:
+            # By SOP Instance UID alone, which has an index and is as good as unique; SQLite scans for tuples.
+            uids = [row.instance for row in rows if row.store_uid == store_uid]
+            alike = select(*_NAME, INSTANCES.c.key).where(
+                INSTANCES.c.store_uid == store_uid, INSTANCES.c.instance.in_(uids)
+            )
+            names.update({(r.store_uid, r.study, r.series, r.instance): r.key for r in connection.execute(alike)})
         by_key = select(INSTANCES.c.key).where(INSTANCES.c.key.in_([row.key for row in rows]))
-        names = {(r.store_uid, r.study, r.series, r.instance): str(r.key) for r in connection.execute(by_name)}
         return names, {str(key) for key in connection.scalars(by_key)}
 
 
@@ -132,9 +144,27 @@ def _judge(row: Instance, key_by_name: dict[Name, str], keys: set[str], added: s
 def _values(row: Instance, now: float) -> dict[str, Any]:
     values = {name: getattr(row, name) for name in _COLUMNS if name != "id"}
     values["create_time"] = now
+    for name in QUERY_COLUMNS.keys() - _UIDS:
+        values[name] = _storable(values[name])
+    if _UNSTORABLE_ESCAPE.search(row.header):
+        values["header"] = json.dumps(_storable(json.loads(row.header)), ensure_ascii=False)
     for name in NAME_COLUMNS:
         values[folded(name)] = str(values[name]).casefold()
     return values
+
+
+def _storable(value: Any) -> Any:
+    """Text, or JSON with texts, without what no database takes: NUL and halves of surrogate pairs.
+
+    A damaged header must neither stop the other rows of its transaction nor later searches.
+    """
+    if isinstance(value, str):
+        return value.replace("\x00", "").encode("utf-8", "replace").decode()
+    if isinstance(value, list):
+        return [_storable(item) for item in value]
+    if isinstance(value, dict):
+        return {_storable(name): _storable(item) for name, item in value.items()}
+    return value
 
 
 def _below(store_uid: str, study: str = "", series: str = "", instance: str = "") -> ColumnElement[bool]:

@@ -147,7 +147,7 @@ class Resources(Database):
         """Adds a row unless its name (the primary key) is taken; True when it was added."""
         dialect: Any = sqlite if self._sqlite else postgresql
         statement = dialect.insert(table).values(**row).on_conflict_do_nothing(index_elements=["name"])
-        return bool(connection.execute(statement).rowcount)
+        return connection.execute(statement.returning(table.c.name)).one_or_none() is not None
 
     def _insert_labels(self, connection: Connection, store: str, labels: Mapping[str, str]) -> None:
         if labels:

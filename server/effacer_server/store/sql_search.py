@@ -6,7 +6,7 @@ Source: PS3.4 §C.2.2.2 (how values match), PS3.18 §10.6 (the levels and what t
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, String, and_, case, cast, exists, func, or_, select, tuple_
@@ -14,7 +14,6 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from effacer_server.errors import InvalidConfig
 from effacer_server.store.catalog import QUERY_COLUMNS, Instance, Kind, SeriesRow, StudyRow
-from effacer_server.store.sql_database import batches
 from effacer_server.store.sql_instances import Instances, read_instance
 from effacer_server.store.sql_tables import INSTANCES, folded
 
@@ -22,7 +21,8 @@ _TAG = re.compile(r"([0-9A-Fa-f]{8})(?::([A-Z]{2}))?\Z")
 _KIND_OF_VR = {"DA": Kind.DATE, "TM": Kind.TIME, "UI": Kind.UID, "PN": Kind.NAME}
 #: What separates the words of a name: components, component groups, spaces. Source: PS3.5 §6.2.1.
 _BETWEEN_WORDS = " ^=,"
-_BATCH = 500
+#: Query columns that begin an index of their own, behind the store.
+_INDEXED = frozenset({"instance", "patient_id", "patient_name", "study_date", "accession_number"})
 
 _C = INSTANCES.c
 
@@ -33,36 +33,29 @@ class Search(Instances):
     def search_studies(
         self, store_uid: str, matching: Mapping[str, str], limit: int, offset: int = 0, fuzzy: bool = False
     ) -> list[StudyRow]:
-        conditions = self._conditions(store_uid, matching, fuzzy)
-        found = select(_C.study).where(*conditions).distinct().order_by(_C.study).limit(limit).offset(offset)
-        results = []
+        found = select(_C.study).where(*self._conditions(store_uid, matching, fuzzy)).distinct().order_by(_C.study)
+        within = and_(_C.store_uid == store_uid, _C.study.in_(found.limit(limit).offset(offset).correlate(None)))
+        names = select(_C.study, _C.modality).where(within, _C.modality != "")
+        modalities: dict[str, list[str]] = {}
         with self._read() as connection:
-            for studies in batches(connection.scalars(found), _BATCH):
-                here = and_(_C.store_uid == store_uid, _C.study.in_(studies))
-                modalities: dict[str, list[str]] = {study: [] for study in studies}
-                names = select(_C.study, _C.modality).where(here, _C.modality != "").distinct().order_by(_C.modality)
-                for row in connection.execute(names):
-                    modalities[row.study].append(row.modality)
-                for row in connection.execute(_sums((_C.study,), here)):
-                    shown = tuple(modalities[row.study])
-                    results.append(StudyRow(row.study, row.header, shown, row.series_count, row.instances))
-        return results
+            for row in connection.execute(names.distinct().order_by(_C.modality)):
+                modalities.setdefault(row.study, []).append(row.modality)
+            rows = connection.execute(_sums(within, _C.study)).all()
+        return [
+            StudyRow(row.study, row.header, tuple(modalities.get(row.study, ())), row.series_count, row.instances)
+            for row in rows
+        ]
 
     def search_series(
         self, store_uid: str, matching: Mapping[str, str], limit: int, offset: int = 0, fuzzy: bool = False
     ) -> list[SeriesRow]:
         conditions = self._conditions(store_uid, matching, fuzzy)
         found = select(_C.study, _C.series).where(*conditions).distinct().order_by(_C.study, _C.series)
-        results = []
+        chosen = found.limit(limit).offset(offset).correlate(None)
+        within = and_(_C.store_uid == store_uid, tuple_(_C.study, _C.series).in_(chosen))
         with self._read() as connection:
-            for pairs in batches(connection.execute(found.limit(limit).offset(offset)), _BATCH):
-                here = and_(
-                    _C.store_uid == store_uid,
-                    tuple_(_C.study, _C.series).in_([(row.study, row.series) for row in pairs]),
-                )
-                for row in connection.execute(_sums((_C.study, _C.series), here)):
-                    results.append(SeriesRow(row.study, row.series, row.header, row.instances))
-        return results
+            rows = connection.execute(_sums(within, _C.study, _C.series)).all()
+        return [SeriesRow(row.study, row.series, row.header, row.instances) for row in rows]
 
     def search_instances(
         self, store_uid: str, matching: Mapping[str, str], limit: int, offset: int = 0, fuzzy: bool = False
@@ -74,12 +67,14 @@ class Search(Instances):
 
     def _conditions(self, store_uid: str, matching: Mapping[str, str], fuzzy: bool) -> list[ColumnElement[bool]]:
         conditions: list[ColumnElement[bool]] = [_C.store_uid == store_uid]
+        narrow = False
         for name, value in matching.items():
             tag = _TAG.match(name)
             if name != "modalities_in_study" and name not in QUERY_COLUMNS and not tag:
                 raise InvalidConfig(name, "is not an attribute that can be searched for")
             if value.strip("*") == "":
                 continue  # universal matching
+            narrow = narrow or (name in _INDEXED and value[0] not in "*?")
             if name == "modalities_in_study":
                 conditions.append(self._any_modality(store_uid, value))
             elif tag:
@@ -92,6 +87,9 @@ class Search(Instances):
                     conditions.append(self._matches(_C[folded(name)], kind, value.casefold(), fuzzy))
                 else:
                     conditions.append(self._matches(_C[name], kind, value))
+        if narrow:
+            # Before anything else: SQLite would rather walk the whole store in the order of the answer.
+            return [_C.id.in_(select(_C.id).where(*conditions).correlate(None))]
         return conditions
 
     def _any_modality(self, store_uid: str, value: str) -> ColumnElement[bool]:
@@ -121,7 +119,8 @@ class Search(Instances):
 
     def _matches(self, column: ColumnElement[str], kind: Kind, value: str, fuzzy: bool = False) -> ColumnElement[bool]:
         if kind is Kind.UID:
-            return column.in_([uid for uid in re.split(r"[\\,]", value) if uid])
+            uids = [uid for uid in re.split(r"[\\,]", value) if uid]
+            return column == uids[0] if len(uids) == 1 else column.in_(uids)
         if kind in (Kind.DATE, Kind.TIME):
             first, dash, last = value.partition("-")
             return _between(column, first, last if dash else first)
@@ -155,15 +154,11 @@ def _between(column: ColumnElement[str], first: str, last: str) -> ColumnElement
     return and_(*conditions)
 
 
-def _sums(group: Sequence[ColumnElement[str]], here: ColumnElement[bool]) -> Select[Any]:
+def _sums(within: ColumnElement[bool], *group: ColumnElement[str]) -> Select[Any]:
     """Rows (group…, header of the oldest instance, instances, series_count) in the order of the group."""
-    sums = select(
-        *group,
-        func.min(_C.id).label("oldest"),
-        func.count().label("instances"),
-        func.count(_C.series.distinct()).label("series_count"),
-    )
-    grouped = sums.where(here).group_by(*group).subquery()
-    shown = [grouped.c[column.name] for column in group]
-    joined = grouped.join(INSTANCES, _C.id == grouped.c.oldest)
-    return select(*shown, _C.header, grouped.c.instances, grouped.c.series_count).select_from(joined).order_by(*shown)
+    oldest, instances = func.min(_C.id).label("oldest"), func.count().label("instances")
+    series = func.count(_C.series.distinct()).label("series_count")
+    sums = select(*group, oldest, instances, series).where(within).group_by(*group).subquery("sums")
+    shown = [sums.c[column.name] for column in group]
+    joined = sums.join(INSTANCES, _C.id == sums.c.oldest)
+    return select(*shown, _C.header, sums.c.instances, sums.c.series_count).select_from(joined).order_by(*shown)

@@ -1,0 +1,78 @@
+"""Who takes part in `bench.tags`, and how each is called."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.measure import run_child
+
+OURS, LEAN, COPY = "effacer", "lean pydicom", "cp -r"
+
+
+@dataclass(frozen=True, slots=True)
+class Contestant:
+    """One program, called folder to folder.
+
+    Attributes:
+        name: for the table.
+        command: program and arguments; {in} and {out} stand for the folders.
+        slow: takes the short set.
+        makes_out: the output folder must exist before.
+        copies: does not de-identify, so that its outputs are counted only.
+        missing: why it cannot run here; "" when it can.
+    """
+
+    name: str
+    command: tuple[str, ...] = ()
+    slow: bool = False
+    makes_out: bool = False
+    copies: bool = False
+    missing: str = ""
+
+    def call(self, source: Path, destination: Path) -> list[str]:
+        """The command line for these folders."""
+        names = {"in": str(source), "out": str(destination)}
+        return [part.format_map(names) for part in self.command]
+
+
+def contestants(scratch: Path) -> list[Contestant]:
+    """All of them; config, keys and certificate are made in `scratch`."""
+    config, data = scratch / "basic.json", scratch / "data"
+    profile = {"dicomTagConfig": {"profileType": "ATTRIBUTE_CONFIDENTIALITY_BASIC_PROFILE"}}
+    config.write_text(json.dumps(profile), encoding="utf-8")
+    server = (sys.executable, "-m", "effacer_server", "deidentify", "{in}", "{out}")
+    return [
+        Contestant(COPY, ("cp", "-r", "{in}", "{out}"), copies=True),
+        Contestant(OURS, (*server, "--config", str(config), "--data", str(data), "--jobs", "1")),
+        Contestant(
+            LEAN, (sys.executable, "-m", "bench.lean_pydicom", "{in}", "{out}", str(config), str(data)), slow=True
+        ),
+        _dicom_anonymizer(),
+        _gdcmanon(scratch),
+    ]
+
+
+def _dicom_anonymizer() -> Contestant:
+    name = "dicom-anonymizer"
+    if importlib.util.find_spec("dicomanonymizer") is None:
+        return Contestant(name, missing="not installed (pip install dicom-anonymizer)")
+    code = "from dicomanonymizer.anonymizer import main; main()"
+    return Contestant(name, (sys.executable, "-c", code, "{in}", "{out}"), slow=True, makes_out=True)
+
+
+def _gdcmanon(scratch: Path) -> Contestant:
+    """gdcmanon de-identifies with `-e`, which wants a certificate: the originals are encrypted into each output."""
+    name = "gdcmanon -e"
+    for program, package in (("gdcmanon", "libgdcm-tools"), ("openssl", "openssl")):
+        if shutil.which(program) is None:
+            return Contestant(name, missing=f"{program} is not on PATH (apt-get install {package})")
+    certificate = scratch / "certificate.pem"
+    request = ("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=bench")
+    run_child([*request, "-keyout", str(scratch / "key.pem"), "-out", str(certificate)], scratch / "openssl.log")
+    command = ("gdcmanon", "-e", "-c", str(certificate), "-r", "-i", "{in}", "-o", "{out}")
+    return Contestant(name, command, slow=True, makes_out=True)

@@ -1,0 +1,81 @@
+"""The folders of seeded synthetic instances the contestants work on."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import pydicom
+
+from tests.synth import KINDS
+
+#: Instances drawn one by one; the rest of a set are copies of these under their own SOP Instance UIDs.
+_DRAWN = 16
+
+
+@dataclass(frozen=True, slots=True)
+class SetKind:
+    """One kind of set.
+
+    Attributes:
+        name: key of tests.synth.KINDS.
+        title: what it holds.
+        count: instances for contestants that work near the speed of copying.
+        slow_count: instances (the first ones of the same set) for those that parse every element.
+    """
+
+    name: str
+    title: str
+    count: int
+    slow_count: int
+
+
+SETS = (
+    SetKind("ct", "CT 512x512, about 200 elements, private blocks", 800, 100),
+    SetKind("sr", "SR, about 2,000 elements", 1600, 24),
+    SetKind("us", "US cine, JPEG baseline, 30 frames", 1600, 100),
+    SetKind("enhanced", "enhanced CT, 500 functional groups", 60, 3),
+)
+
+
+def write_instances(folder: Path, kind: str, count: int, seed: int = 1) -> int:
+    """Writes `count` instances of one patient and study and returns their bytes together.
+
+    They are on the disk when this returns: nobody pays later for writing them back.
+    """
+    folder.mkdir(parents=True)
+    drawn = [KINDS[kind](seed, None, number) for number in range(1, min(count, _DRAWN) + 1)]
+    uids = [sop_instance(data) for data in drawn]
+    total = 0
+    for number, (data, uid) in zip(range(1, count + 1), itertools.cycle(zip(drawn, uids, strict=True)), strict=False):
+        # The last six digits of a synthetic UID are the instance's number; a UID of the same length moves nothing.
+        own = uid[:-6] + f"{number:06}".encode()
+        data = data.replace(uid, own)
+        (folder / f"{number:05}.dcm").write_bytes(data)
+        total += len(data)
+    os.sync()
+    return total
+
+
+def link_first(source: Path, folder: Path, count: int) -> None:
+    """A folder of the first `count` files of another: hard links, so that both are the same pages in memory."""
+    folder.mkdir()
+    for path in sorted(source.iterdir())[:count]:
+        (folder / path.name).hardlink_to(path)
+
+
+def warm(folder: Path) -> None:
+    """Reads every file once, into the page cache."""
+    buffer = bytearray(1 << 20)
+    for path in folder.iterdir():
+        with path.open("rb", buffering=0) as file:
+            while file.readinto(buffer):
+                pass
+
+
+def sop_instance(data: bytes) -> bytes:
+    """The SOP Instance UID of an instance's bytes."""
+    with pydicom.filebase.DicomBytesIO(data) as file:
+        return str(pydicom.dcmread(file, specific_tags=["SOPInstanceUID"]).SOPInstanceUID).encode()

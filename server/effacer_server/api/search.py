@@ -1,0 +1,184 @@
+"""Searches at the three levels, in the DICOM JSON model. Source: PS3.18 §10.6."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from google.protobuf import json_format
+from google.protobuf.struct_pb2 import Struct
+
+from effacer.v1 import dicom_web_pb2
+from effacer_server.api import names
+from effacer_server.api.names import DicomPath
+from effacer_server.dicom import facts
+from effacer_server.errors import InvalidConfig
+from effacer_server.store.catalog import Catalog
+
+MAX_OFFSET = 1_000_000
+# What a client accepts by default is 4 MiB.
+_RESPONSE_BYTES = 3 << 20
+
+_LEVELS = ("study", "series", "instance")
+# (default, largest) number of results by level.
+_LIMITS = {"study": (100, 5000), "series": (100, 5000), "instance": (1000, 50000)}
+_UID_COLUMNS = {0x00080016: "sop_class", 0x00080018: "instance", 0x0020000D: "study", 0x0020000E: "series"}
+_MODALITIES_IN_STUDY = 0x00080061
+# Attributes every answer carries, by level: the names of what was found. Source: PS3.18 Tables 10.6.3-3 to 10.6.3-5.
+_NAMING = {
+    "study": {0x0020000D},
+    "series": {0x0020000D, 0x0020000E},
+    "instance": {0x0020000D, 0x0020000E, 0x00080016, 0x00080018},
+}
+_TAG = re.compile(r"\(?([0-9A-Fa-f]{4}),?([0-9A-Fa-f]{4})\)?")
+
+
+@dataclass(frozen=True, slots=True)
+class _Query:
+    """A request, understood.
+
+    Attributes:
+        matching: as the catalog takes it. included: tags asked for by name. everything: `includefield=all`.
+    """
+
+    path: DicomPath
+    store_uid: str
+    matching: dict[str, str]
+    included: set[int]
+    everything: bool
+    limit: int
+    offset: int
+    fuzzy: bool
+
+
+def search(catalog: Catalog, request: Any, level: str) -> dicom_web_pb2.SearchResponse:
+    """Answers a SearchFor… request.
+
+    Args:
+        request: of any of the three kinds; they have the same fields.
+        level: study, series or instance.
+
+    Raises:
+        InvalidConfig: a name, an attribute or a number that cannot be.
+        NotFound: the store.
+    """
+    query = _understand(catalog, request, level)
+    response = dicom_web_pb2.SearchResponse()
+    size = 0
+    for found in _find(catalog, query, level):
+        if len(response.results) == query.limit or size > _RESPONSE_BYTES:
+            response.has_more = True
+            break
+        result = response.results.add()
+        json_format.ParseDict(found, result)
+        size += result.ByteSize() + 8
+    return response
+
+
+def to_struct(model: dict[str, Any]) -> Struct:
+    """A DICOM JSON object as a Struct."""
+    return json_format.ParseDict(model, Struct())
+
+
+def _understand(catalog: Catalog, request: Any, level: str) -> _Query:
+    path = names.parse_dicom_path(request.parent, "parent", *range(_LEVELS.index(level) + 1))
+    default, largest = _LIMITS[level]
+    if request.limit < 0:
+        raise InvalidConfig("limit", "must not be negative")
+    if not 0 <= request.offset <= MAX_OFFSET:
+        raise InvalidConfig("offset", f"must be between 0 and {MAX_OFFSET}")
+    matching = {"study": path.study} if path.study else {}
+    if path.series:
+        matching["series"] = path.series
+    included: set[int] = set()
+    for index, match in enumerate(request.matches):
+        field = f"matches[{index}].attribute"
+        tag = _tag_of(match.attribute, field)
+        if not match.value:
+            included.add(tag)
+            continue
+        column = _column_of(tag, field)
+        if matching.setdefault(column, match.value) != match.value:
+            raise InvalidConfig(field, "is asked for twice, or named by the parent already")
+    everything = False
+    for index, text in enumerate(part for field in request.include_fields for part in field.split(",")):
+        if text == "all":
+            everything = True
+        else:
+            included.add(_tag_of(text.strip(), f"includeFields[{index}]"))
+    return _Query(
+        path=path,
+        store_uid=catalog.get_store(path.store).uid,
+        matching=matching,
+        included=included,
+        everything=everything,
+        limit=min(request.limit or default, largest),
+        offset=request.offset,
+        fuzzy=request.fuzzy_matching,
+    )
+
+
+def _find(catalog: Catalog, query: _Query, level: str) -> Iterator[dict[str, Any]]:
+    # One more than asked for tells whether there are more.
+    arguments = (query.store_uid, query.matching, query.limit + 1, query.offset, query.fuzzy)
+    if level == "study":
+        for study in catalog.search_studies(*arguments):
+            yield _shown(study.header, query, level) | {
+                f"{_MODALITIES_IN_STUDY:08X}": _element("CS", study.modalities),
+                "00201206": _element("IS", [study.series]),
+                "00201208": _element("IS", [study.instances]),
+            }
+    elif level == "series":
+        for series in catalog.search_series(*arguments):
+            yield _shown(series.header, query, level) | {"00201209": _element("IS", [series.instances])}
+    else:
+        for instance in catalog.search_instances(*arguments):
+            yield _shown(instance.header, query, level)
+
+
+def _shown(header: str, query: _Query, level: str) -> dict[str, Any]:
+    """The attributes of a header that an answer at this level shows.
+
+    Its own level's, and those of the levels above that the parent did not name; then what was asked for.
+    """
+    own = _LEVELS.index(level)
+    first = 2 if query.path.series else 1 if query.path.study else 0
+    levels = set(_LEVELS[min(first, own) : own + 1])
+    shown = {attribute.tag for attribute in facts.query_attributes() if attribute.level in levels}
+    shown |= _NAMING[level] | query.included | {0x00080005}
+    available: dict[str, Any] = json.loads(header)
+    if query.everything:
+        # What stands for one series or instance of many says nothing about the study.
+        above = set(_LEVELS[: own + 1])
+        shown |= {attribute.tag for attribute in facts.query_attributes() if attribute.level in above}
+    return {tag: element for tag, element in available.items() if int(tag, 16) in shown}
+
+
+def _element(vr: str, values: Sequence[object]) -> dict[str, Any]:
+    return {"vr": vr, "Value": list(values)} if values else {"vr": vr}
+
+
+def _tag_of(text: str, field: str) -> int:
+    if "." in text:
+        raise InvalidConfig(field, "names a nested attribute, which this version does not search")
+    match = _TAG.fullmatch(text)
+    if match:
+        return int(match[1] + match[2], 16)
+    try:
+        return facts.tag_of(text)
+    except KeyError:
+        raise InvalidConfig(field, "is neither a tag nor a keyword of the standard") from None
+
+
+def _column_of(tag: int, field: str) -> str:
+    if tag in _UID_COLUMNS:
+        return _UID_COLUMNS[tag]
+    if tag == _MODALITIES_IN_STUDY:
+        return "modalities_in_study"
+    for attribute in facts.query_attributes():
+        if attribute.tag == tag:
+            return attribute.column or f"{tag:08X}:{facts.vr_of(tag)}"
+    raise InvalidConfig(field, "is not an attribute this server can match")

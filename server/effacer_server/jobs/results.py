@@ -1,0 +1,63 @@
+"""A worker's answer as rows of the catalog."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from effacer_server.errors import Reason
+from effacer_server.jobs.work import Done, Failed
+from effacer_server.store.catalog import Instance, InstanceError, SourceInstance, Written
+
+
+def instance_name(store: str, study: str, series: str, instance: str) -> str:
+    """Resource name of an instance."""
+    return f"{store}/dicomWeb/studies/{study}/series/{series}/instances/{instance}"
+
+
+def rows_of(
+    results: Sequence[Done | Failed],
+    instances: Mapping[int, SourceInstance],
+    source_store: str,
+    destination_uid: str,
+    operation: str,
+) -> tuple[list[Written], list[InstanceError]]:
+    """What was written and what was refused.
+
+    Args:
+        results: of one shard, or of the part of it that was done.
+        instances: the shard's instances by id.
+        source_store: name of their store.
+        destination_uid: uid of the store written into.
+        operation: name.
+    """
+    rows: list[Written] = []
+    errors: list[InstanceError] = []
+    for result in results:
+        source = instances[result.id]
+        name = instance_name(source_store, source.study, source.series, source.instance)
+        if isinstance(result, Failed):
+            errors.append(
+                InstanceError(source=name, reason=result.reason, tag=result.tag, vr=result.vr, position=result.position)
+            )
+            continue
+        header = result.header
+        row = Instance(
+            store_uid=destination_uid,
+            study=header.study,
+            series=header.series,
+            instance=header.instance,
+            key=result.key,
+            size=result.size,
+            sop_class=header.sop_class,
+            transfer_syntax=header.transfer_syntax,
+            header=header.json,
+            operation=operation,
+            **header.columns,
+        )
+        rows.append(Written(name, row))
+    return rows, errors
+
+
+def refuse_all(instances: Sequence[SourceInstance], reason: Reason) -> list[Done | Failed]:
+    """The answer of a shard that cannot be worked on."""
+    return [Failed(instance.id, str(reason)) for instance in instances]
