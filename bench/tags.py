@@ -37,7 +37,7 @@ FLOORS = {
 }
 
 #: Beyond the outputs, what a contestant's process itself may take, in bytes.
-_WORKING_MEMORY = 512 << 20
+_WORKING_MEMORY = 192 << 20
 
 
 @dataclass(slots=True)
@@ -139,7 +139,7 @@ class Bench:
         self._out = self._scratch / f"out{self._runs}"
         if contestant.makes_out:
             self._out.mkdir()
-        touch_memory(self.bytes + _WORKING_MEMORY)
+        touch_memory(sum(path.stat().st_size for path in source.iterdir()) + _WORKING_MEMORY)
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
         return run_child(contestant.call(source, self._out), self._scratch / "log", environment)
 

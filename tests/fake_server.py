@@ -11,6 +11,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
+from google.longrunning import operations_pb2, operations_pb2_grpc
+from google.protobuf import empty_pb2, json_format, struct_pb2
+from google.rpc import code_pb2, error_details_pb2, status_pb2
+from grpc_status import rpc_status
+
 from effacer.v1 import (
     dataset_pb2,
     dataset_pb2_grpc,
@@ -23,10 +28,6 @@ from effacer.v1 import (
     operation_metadata_pb2,
     operation_metadata_pb2_grpc,
 )
-from google.longrunning import operations_pb2, operations_pb2_grpc
-from google.protobuf import empty_pb2, json_format, struct_pb2
-from google.rpc import code_pb2, error_details_pb2, status_pb2
-from grpc_status import rpc_status
 
 LOCATION = "projects/p/locations/l"
 DATASET = f"{LOCATION}/datasets/d"

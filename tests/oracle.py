@@ -11,6 +11,8 @@ Where deid.md and the plan leave a choice, this module takes one and says so:
   its end. In UN its items are implicit VR little endian. Source: PS3.5 §6.2.2, note 2.
 - "Anything changed" is meant literally: group lengths go when the output without that rule differs from the input.
 - Private creators are looked up in the whole data set, wherever they stand in it.
+- Recursing into an empty element of any VR is no mismatch: there is nothing in it.
+- New values are of even length; a regenerated UID element has no padding but its last byte's.
 - Compound codes go by the SOP class of the file meta; without one, by the rule's own verb.
 - Encapsulated pixel data is read by its undefined length alone, whatever the transfer syntax says.
 """
@@ -417,6 +419,8 @@ class Rewriter:
             return self.sequence(element, verb == Verb.RESET, depth)
         if verb in (Verb.CLEAN_TEXT, Verb.CLEAN_IMAGE):
             raise NotImplementedError(f"the oracle does not judge {verb.name}")
+        if verb == Verb.RECURSE and not element.value and not element.undefined:
+            return element.raw
         raise OracleRefused(Reason.VR_MISMATCH, element.tag, element.at)
 
     @staticmethod

@@ -14,7 +14,7 @@ import click
 
 from effacer import __version__, names, terminal
 from effacer.client import Client
-from effacer.errors import EffacerError, InvalidArgument, Unimplemented
+from effacer.errors import EffacerError, InvalidArgument, Unavailable, Unimplemented
 from effacer.operation import Operation
 from effacer.upload import find_files
 
@@ -45,7 +45,10 @@ class _Commands(click.Group):
         except EffacerError as error:
             # Config fields this server does not offer are the caller's to mend as well.
             mend = isinstance(error, InvalidArgument) or (isinstance(error, Unimplemented) and error.violations)
-            raise (_WrongArgument if mend else _Failure)(terminal.describe(error)) from None
+            message = terminal.describe(error)
+            if isinstance(error, Unavailable):
+                message = f"no answer from {ctx.params['server']}: {message}"
+            raise (_WrongArgument if mend else _Failure)(message) from None
         except BrokenPipeError:
             raise  # click ends quietly when nobody reads on
         except OSError as error:

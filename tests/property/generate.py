@@ -75,6 +75,8 @@ def leaf(rng: random.Random, style: Style, tag: int) -> bytes:
     """One element: the dictionary's VR mostly, UN or any VR at times."""
     usual = oracle.dictionary_vr(tag)
     vr = usual if style.implicit else rng.choice([usual, usual, usual, "UN", rng.choice(VRS)])
+    if tag == 0x00080016:
+        vr = "UI"  # goes into the file meta, where it must be text
     if tag == 0x7FE00010 and vr in ("OB", "OW") and style.syntax == JPEG_BASELINE:
         frames = [
             tuple(rng.randbytes(rng.randint(1, 9)) for _ in range(rng.randint(1, 3))) for _ in range(rng.randint(0, 3))

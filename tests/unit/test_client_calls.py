@@ -8,18 +8,19 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import effacer
 import grpc
 import pytest
-from effacer import errors
-from effacer.v1 import dataset_pb2, deidentify_pb2, dicom_store_pb2, operation_metadata_pb2
 from google.longrunning import operations_pb2
 from google.rpc import code_pb2
 
+import effacer
+from effacer import errors
+from effacer.v1 import dataset_pb2, deidentify_pb2, dicom_store_pb2, operation_metadata_pb2
 from tests.fake_server import DATASET, LOCATION, OPERATION, STORE, STUDY, Fake, finished, serve, state, status
 
 REQUESTS = Path(__file__).parent.parent / "golden" / "requests"
 OTHER = f"{DATASET}/dicomStores/other"
+CODES = [name for name in code_pb2.Code.DESCRIPTOR.values_by_name if name != "OK"]
 
 
 @pytest.fixture
@@ -172,7 +173,7 @@ def test_listings_of_operations_and_errors(client: effacer.Client, fake: Fake) -
     }
 
 
-@pytest.mark.parametrize("code", [name for name in code_pb2.Code.keys() if name != "OK"])
+@pytest.mark.parametrize("code", CODES)
 def test_every_code_has_its_class(client: effacer.Client, fake: Fake, code: str) -> None:
     fake.failures["GetDataset"] = status(code, "why not", "SOME_REASON", [("name", "is odd")], key="value")
     with pytest.raises(effacer.EffacerError) as caught:
@@ -193,7 +194,7 @@ def test_a_failure_without_details_keeps_code_and_message(client: effacer.Client
 def test_no_server_is_unavailable() -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))  # bound and not listening: nobody answers there
-        with effacer.Client("127.0.0.1:%d" % unused.getsockname()[1]) as client, pytest.raises(effacer.Unavailable):
+        with effacer.Client(f"127.0.0.1:{unused.getsockname()[1]}") as client, pytest.raises(effacer.Unavailable):
             client.get_dataset(DATASET)
 
 
@@ -201,7 +202,7 @@ def test_a_silent_server_meets_the_deadline() -> None:
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
-        address = "127.0.0.1:%d" % silent.getsockname()[1]
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
         with effacer.Client(address, timeout_s=0.2) as client, pytest.raises(TimeoutError):
             client.get_dataset(DATASET)
 
@@ -217,9 +218,9 @@ def test_a_token_goes_with_every_call(address: str, fake: Fake) -> None:
 
 
 def test_credentials_mean_tls(address: str, fake: Fake) -> None:
-    with effacer.Client(address, credentials=grpc.ssl_channel_credentials()) as client:
-        with pytest.raises(effacer.Unavailable):  # this server speaks plain text
-            client.get_dataset(DATASET)
+    tls = effacer.Client(address, credentials=grpc.ssl_channel_credentials())
+    with tls as client, pytest.raises(effacer.Unavailable):  # this server speaks plain text
+        client.get_dataset(DATASET)
     assert fake.requests == []
 
 
@@ -232,7 +233,7 @@ def test_importing_the_client_imports_nothing_heavy() -> None:
 
 
 def test_public_names() -> None:
-    codes = {name.title().replace("_", "") for name in code_pb2.Code.keys() if name != "OK"}
+    codes = {name.title().replace("_", "") for name in CODES}
     others = {"Client", "EffacerError", "Operation", "StoreResult", "UploadProgress", "__version__"}
     assert set(effacer.__all__) == codes | others
     assert all(hasattr(effacer, name) for name in effacer.__all__)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from effacer import InvalidArgument, config
 from effacer.v1 import deidentify_pb2
 

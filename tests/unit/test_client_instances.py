@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import effacer
 import pytest
+
+import effacer
 from effacer import upload
 from effacer.v1 import dicom_web_pb2
-
 from tests.fake_server import STORE, STUDY, Fake, instance_messages, serve, status
 
 MIB = 1 << 20

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from effacer import Cancelled, DeadlineExceeded, Internal, NotFound, Operation, Unavailable
-from effacer.v1 import deidentify_pb2
 from google.longrunning import operations_pb2
 from google.protobuf import any_pb2
 
+from effacer import Cancelled, DeadlineExceeded, Internal, NotFound, Operation, Unavailable
+from effacer.v1 import deidentify_pb2
 from tests.fake_server import OPERATION, ended, finished, state, status
 
 

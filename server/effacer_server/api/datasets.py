@@ -20,7 +20,7 @@ from effacer_server.store.catalog import Catalog
 _SERVICE = "effacer.v1.DatasetService"
 
 
-class DatasetService(dataset_pb2_grpc.DatasetServiceServicer):
+class DatasetService(dataset_pb2_grpc.DatasetServiceServicer):  # type: ignore[misc]  # generated without types
     """See protos/effacer/v1/dataset.proto."""
 
     def __init__(

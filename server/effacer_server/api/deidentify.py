@@ -162,7 +162,7 @@ def compile_record(record: Record) -> Plan:
     return compile_config(config, stamp=record.write_method)
 
 
-class DeidentifyService(deidentify_service_pb2_grpc.DeidentifyServiceServicer):
+class DeidentifyService(deidentify_service_pb2_grpc.DeidentifyServiceServicer):  # type: ignore[misc]  # generated without types
     """See protos/effacer/v1/deidentify_service.proto."""
 
     def __init__(self, deidentification: Deidentification) -> None:
@@ -195,7 +195,7 @@ def _rule(rule: Rule) -> deidentify_service_pb2.PlanRule:
         keyword=facts.keyword_of(rule.tag) if rule.mask == EXACT else "",
         vr=rule.vr,
         creator=rule.creator,
-        action=deidentify_service_pb2.ElementAction.Value(f"ELEMENT_ACTION_{rule.verb.name}"),
+        action=f"ELEMENT_ACTION_{rule.verb.name}",
         code=rule.code,
         because=rule.because,
     )

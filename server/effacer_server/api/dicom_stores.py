@@ -22,7 +22,7 @@ _SERVICE = "effacer.v1.DicomStoreService"
 _CONDITION = re.compile(r'labels\.([^\s=:"]+)\s*(=|:)\s*("[^"]*"|[^\s"]*)')
 
 
-class DicomStoreService(dicom_store_pb2_grpc.DicomStoreServiceServicer):
+class DicomStoreService(dicom_store_pb2_grpc.DicomStoreServiceServicer):  # type: ignore[misc]  # generated without types
     """See protos/effacer/v1/dicom_store.proto."""
 
     def __init__(

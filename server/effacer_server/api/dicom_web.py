@@ -29,7 +29,7 @@ _SERVICE = "effacer.v1.DicomWebService"
 _STUDY, _SERIES, _INSTANCE = 1, 2, 3
 
 
-class DicomWebService(dicom_web_pb2_grpc.DicomWebServiceServicer):
+class DicomWebService(dicom_web_pb2_grpc.DicomWebServiceServicer):  # type: ignore[misc]  # generated without types
     """See protos/effacer/v1/dicom_web.proto."""
 
     def __init__(

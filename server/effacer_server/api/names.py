@@ -16,12 +16,11 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from effacer_server.dicom.core import is_uid
 from effacer_server.errors import InvalidConfig
 
 MAX_LABELS = 64
 _LABEL_BYTES = 128
-# Digits and dots starting with a digit, as in filter files: stores hold UIDs that break the finer rules of PS3.5 §9.1.
-_UID = re.compile(r"[0-9][0-9.]{0,63}", re.ASCII)
 _OPERATION = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
 
 
@@ -93,7 +92,7 @@ def parse_dicom_path(name: str, field: str, *levels: int) -> DicomPath:
         or len(segments) != 2 * len(uids)
         or (web and not uids)
         or len(uids) not in levels
-        or not all(_UID.fullmatch(uid) for uid in uids)
+        or not all(is_uid(uid) for uid in uids)
     ):
         raise InvalidConfig(field, "must be " + " or ".join(_WEB_SHAPES[level] for level in levels))
     return DicomPath(parse_store(store, field), *uids)

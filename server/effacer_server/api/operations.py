@@ -119,7 +119,7 @@ class OperationsService(operations_pb2_grpc.OperationsServicer):  # type: ignore
             self._waiters.release()
 
 
-class OperationLogService(operation_metadata_pb2_grpc.OperationLogServiceServicer):
+class OperationLogService(operation_metadata_pb2_grpc.OperationLogServiceServicer):  # type: ignore[misc]  # generated without types
     """See protos/effacer/v1/operation_metadata.proto."""
 
     def __init__(self, catalog: Catalog) -> None:

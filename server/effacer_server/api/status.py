@@ -88,7 +88,7 @@ def _pack(message: Any) -> AnyMessage:
     return packed
 
 
-class StatusInterceptor(grpc.ServerInterceptor):  # type: ignore[misc]  # grpc comes without complete types
+class StatusInterceptor(grpc.ServerInterceptor):  # type: ignore[type-arg, misc]  # its stubs are not the classes
     """Around every method of ours: refuses unknown fields, answers every exception with a status."""
 
     def intercept_service(

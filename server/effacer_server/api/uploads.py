@@ -13,14 +13,15 @@ from google.rpc import status_pb2
 
 from effacer.v1 import dicom_web_pb2, instance_pb2
 from effacer_server.api import names, resources
-from effacer_server.api.status import describe, to_status
+from effacer_server.api.status import describe
 from effacer_server.dicom.headers import Header, read_header
 from effacer_server.dicom.metadata import check_structure
 from effacer_server.errors import AlreadyExists, EffacerError, InvalidConfig, Reason, Refused, Unavailable
+from effacer_server.jobs.results import instance_row
 from effacer_server.jobs.work import source_of
 from effacer_server.settings import Settings
 from effacer_server.store.blobs import CHUNK_BYTES, Blobs, Writer
-from effacer_server.store.catalog import Catalog, DicomStore, Instance, Outcome
+from effacer_server.store.catalog import Catalog, DicomStore, Outcome
 
 log = logging.getLogger(__name__)
 
@@ -103,7 +104,7 @@ class Upload:
         try:
             result.instance.CopyFrom(self._keep(incoming, result.instance))
         except Exception as error:
-            result.status.CopyFrom(_status(error))
+            result.status.CopyFrom(describe(error))
         finally:
             incoming.abort()
             self._open = None
@@ -122,7 +123,7 @@ class Upload:
                 check_structure(source, self._settings.max_inflated_bytes)
             if self._study and header.study != self._study:
                 raise InvalidConfig("parent", "names a study this instance does not belong to", "OTHER_STUDY")
-            row = self._row(header, incoming)
+            row = instance_row(header, self._store.uid, incoming.key, incoming.size)
             if not self._alive():
                 raise Unavailable("BROKEN_OFF", "the caller has gone")
             (outcome,) = self._catalog.insert_instances([row])
@@ -132,20 +133,6 @@ class Upload:
             self._blobs.delete(incoming.key)
             raise
         return resources.instance_proto(row, self._store.name)
-
-    def _row(self, header: Header, incoming: _Incoming) -> Instance:
-        return Instance(
-            store_uid=self._store.uid,
-            study=header.study,
-            series=header.series,
-            instance=header.instance,
-            key=incoming.key,
-            size=incoming.size,
-            sop_class=header.sop_class,
-            transfer_syntax=header.transfer_syntax,
-            header=header.json,
-            **header.columns,
-        )
 
 
 class _Incoming:
@@ -192,10 +179,6 @@ class _Incoming:
 
 def _wrong_size() -> InvalidConfig:
     return InvalidConfig("instanceStart.sizeBytes", "is not the number of bytes that came", "SIZE_MISMATCH")
-
-
-def _status(error: Exception) -> status_pb2.Status:
-    return to_status(error) if isinstance(error, EffacerError) else describe(error)
 
 
 def _show(header: Header, size: int, seen: instance_pb2.Instance) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
+from effacer_server.dicom.headers import Header
 from effacer_server.errors import Reason
 from effacer_server.jobs.work import Done, Failed
 from effacer_server.store.catalog import Instance, InstanceError, SourceInstance, Written
@@ -12,6 +14,24 @@ from effacer_server.store.catalog import Instance, InstanceError, SourceInstance
 def instance_name(store: str, study: str, series: str, instance: str) -> str:
     """Resource name of an instance."""
     return f"{store}/dicomWeb/studies/{study}/series/{series}/instances/{instance}"
+
+
+def instance_row(header: Header, store_uid: str, key: str, size: int, operation: str = "") -> Instance:
+    """The catalog's row of an instance whose bytes are durable under `key`."""
+    columns: dict[str, Any] = dict(header.columns)
+    return Instance(
+        store_uid=store_uid,
+        study=header.study,
+        series=header.series,
+        instance=header.instance,
+        key=key,
+        size=size,
+        sop_class=header.sop_class,
+        transfer_syntax=header.transfer_syntax,
+        header=header.json,
+        operation=operation,
+        **columns,
+    )
 
 
 def rows_of(
@@ -40,20 +60,7 @@ def rows_of(
                 InstanceError(source=name, reason=result.reason, tag=result.tag, vr=result.vr, position=result.position)
             )
             continue
-        header = result.header
-        row = Instance(
-            store_uid=destination_uid,
-            study=header.study,
-            series=header.series,
-            instance=header.instance,
-            key=result.key,
-            size=result.size,
-            sop_class=header.sop_class,
-            transfer_syntax=header.transfer_syntax,
-            header=header.json,
-            operation=operation,
-            **header.columns,
-        )
+        row = instance_row(result.header, destination_uid, result.key, result.size, operation)
         rows.append(Written(name, row))
     return rows, errors
 
