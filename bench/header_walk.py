@@ -2,8 +2,8 @@
 
     python -m bench.header_walk [--rounds N]
 
-One instance of each kind, the Basic Profile, the median over many calls; nothing is read or written. Next to it, what a
-bare walk without any edit costs (KEEP_ALL_PROFILE with primary ids kept), so that the price of deciding and rewriting shows.
+One instance of each kind, the Basic Profile, the median over many calls; nothing is read or written. Next to it, what
+a bare walk without any edit costs (KEEP_ALL_PROFILE with primary ids kept), so that the price of the edits shows.
 """
 
 from __future__ import annotations

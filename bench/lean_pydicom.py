@@ -3,18 +3,19 @@
 It takes the rules from the same compiled plan as the engine (table E.1-1 at every nesting depth, private elements
 deleted, UIDs by keyed HMAC, the stamps) and comes to the same data set, which the bench checks. What makes it lean:
 
-- elements stay as the raw bytes pydicom read (`Dataset.get_item`); values are never converted but for sequences, which have to be walked;
+- elements stay as the raw bytes pydicom read (`Dataset.get_item`); only sequences, which have to be walked, are ever
+  converted;
 - the verb of a tag is one look-up in a dict, resolved once per SOP class;
 - each UID is hashed once per run; garbage collection is off; reading and writing are not validated;
 - pixel data is carried as the bytes it was read as and handed back unchanged.
 
-It keeps to what pydicom documents and ends with `save_as`. With `internals` as a last argument it reaches past that, into
-`Dataset._dict` and `write_dataset`: faster, and nothing one would want to maintain.
+It keeps to what pydicom documents and ends with `save_as`. Reaching past that, into `Dataset._dict` and
+`write_dataset`, was tried and gains a few per cent.
 
 What it leaves out, in its own favour: no check of lengths and VRs beyond pydicom's, no refusal report, no atomic
 publishing of outputs, no private-creator or VR rules, no big-endian or deflated input.
 
-Usage: python -m bench.lean_pydicom IN_DIR OUT_DIR CONFIG_FILE DATA_DIR [internals]
+Usage: python -m bench.lean_pydicom IN_DIR OUT_DIR CONFIG_FILE DATA_DIR
 """
 
 from __future__ import annotations
@@ -24,17 +25,16 @@ import hashlib
 import hmac
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pydicom
-from pydicom.dataelem import RawDataElement
 from pydicom.datadict import dictionary_VR
+from pydicom.dataelem import RawDataElement
 from pydicom.tag import BaseTag
 
 from effacer_server.dicom import facts
-from effacer_server.engine.instance import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, encode, file_head
+from effacer_server.engine.instance import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, encode
 from effacer_server.jobs.keys import load_keys
 from effacer_server.policy.compiler import compile_config
 from effacer_server.policy.documents import parse_config
@@ -43,8 +43,6 @@ from effacer_server.policy.profiles import verb_for
 from effacer_server.settings import from_environment
 
 Verbs = dict[int, Verb]
-# What can be asked for its keys and assigned or deleted by tag, and what reads one of its elements without converting.
-Elements = tuple[Any, Callable[[BaseTag], Any]]
 
 _SIZES_OF_ZEROS = frozenset(vr for vr, row in facts.placeholders().items() if row.kind == "zeros")
 
@@ -73,20 +71,17 @@ class Pass:
             verbs = {tag: verb_for(rule, sop_class) for tag, rule in self._exact.items()}
             self._root[sop_class] = verbs
         self._walk(instance, verbs)
-        data_set, raw = self._elements(instance)
         for stamp in self._stamps[instance.original_encoding[0]]:
-            data_set[stamp.tag] = stamp
+            instance[stamp.tag] = stamp
         study, series, name = (
-            raw(BaseTag(tag)).value.rstrip(b"\0").decode() for tag in (0x0020000D, 0x0020000E, 0x00080018)
+            instance.get_item(tag).value.rstrip(b"\0").decode() for tag in (0x0020000D, 0x0020000E, 0x00080018)
         )
         folder = destination / study / series
         folder.mkdir(parents=True, exist_ok=True)
         self._save(instance, name, folder / f"{name}.dcm")
 
-    def _elements(self, data_set: pydicom.Dataset) -> Elements:
-        return data_set, data_set.get_item
-
-    def _save(self, instance: pydicom.FileDataset, name: str, path: Path) -> None:
+    @staticmethod
+    def _save(instance: pydicom.FileDataset, name: str, path: Path) -> None:
         old = instance.file_meta
         meta = pydicom.dataset.FileMetaDataset()
         meta.FileMetaInformationGroupLength = 0  # filled in by pydicom
@@ -101,10 +96,10 @@ class Pass:
         instance.save_as(path)
 
     def _walk(self, data_set: pydicom.Dataset, verbs: Verbs) -> None:
-        elements, raw = self._elements(data_set)
-        for tag in list(elements.keys()):
+        raw = data_set.get_item
+        for tag in list(data_set.keys()):
             if tag & 0x10000:
-                del elements[tag]
+                del data_set[tag]
                 continue
             verb = verbs.get(tag)
             if verb is None:
@@ -114,13 +109,13 @@ class Pass:
                         self._descend(data_set, tag)
                     continue
             if verb is Verb.DELETE:
-                del elements[tag]
+                del data_set[tag]
             elif verb is Verb.REMOVE:
-                self._replace(elements, tag, raw(tag), b"")
+                self._replace(data_set, tag, raw(tag), b"")
             elif verb is Verb.REGEN_UID:
-                self._replace(elements, tag, raw(tag), self._map(raw(tag).value or b""))
+                self._replace(data_set, tag, raw(tag), self._map(raw(tag).value or b""))
             elif verb is Verb.RESET:
-                self._reset(data_set, elements, tag, raw(tag))
+                self._reset(data_set, tag, raw(tag))
             elif verb is Verb.RECURSE:
                 self._descend(data_set, tag)
 
@@ -131,16 +126,15 @@ class Pass:
         for item in data_set[tag].value:
             self._walk(item, self._nested)
 
-    def _reset(self, data_set: pydicom.Dataset, elements: Any, tag: BaseTag, old: Any) -> None:
+    def _reset(self, data_set: pydicom.Dataset, tag: BaseTag, old: Any) -> None:
         vr = _vr(old)
         if vr == "SQ":
             for item in data_set[tag].value:
-                inside, raw = self._elements(item)
-                for inner in list(inside.keys()):
+                for inner in list(item.keys()):
                     if inner & 0x10000:
-                        del inside[inner]
+                        del item[inner]
                     else:
-                        self._reset(item, inside, inner, raw(inner))
+                        self._reset(item, inner, item.get_item(inner))
             return
         value = old.value or b""
         text = self._text.get(vr)
@@ -152,11 +146,13 @@ class Pass:
             value = _pad(b"\\".join([b"0"] * (value.count(b"\\") + 1)))
         else:
             value = bytes(len(value)) if vr in _SIZES_OF_ZEROS else b""
-        self._replace(elements, tag, old, value)
+        self._replace(data_set, tag, old, value)
 
     @staticmethod
-    def _replace(elements: Any, tag: BaseTag, old: Any, value: bytes) -> None:
-        elements[tag] = RawDataElement(tag, _vr(old), len(value), value, 0, old.is_implicit_VR if old.is_raw else False, True)
+    def _replace(data_set: pydicom.Dataset, tag: BaseTag, old: Any, value: bytes) -> None:
+        data_set[tag] = RawDataElement(
+            tag, _vr(old), len(value), value, 0, old.is_implicit_VR if old.is_raw else False, True
+        )
 
     def _map(self, value: bytes) -> bytes:
         if b"\\" in value:
@@ -190,29 +186,13 @@ def _element(stamp: Stamp, implicit: bool) -> RawDataElement:
     return RawDataElement(BaseTag(stamp.tag), stamp.vr, len(value), value, 0, implicit, True)
 
 
-class InternalsPass(Pass):
-    """The same through pydicom's internals."""
-
-    def _elements(self, data_set: pydicom.Dataset) -> Elements:
-        return data_set._dict, data_set._dict.__getitem__
-
-    def _save(self, instance: pydicom.FileDataset, name: str, path: Path) -> None:
-        meta = instance.file_meta
-        with open(path, "wb") as out:
-            out.write(file_head(meta.MediaStorageSOPClassUID, name, meta.TransferSyntaxUID))
-            encoded = pydicom.filebase.DicomIO(out)
-            encoded.is_implicit_VR, encoded.is_little_endian = instance.original_encoding
-            pydicom.filewriter.write_dataset(encoded, instance)
-
-
-def main(source: str, destination: str, config: str, data: str, how: str = "") -> None:
+def main(source: str, destination: str, config: str, data: str) -> None:
     """Folder to folder."""
     gc.disable()
     pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
     pydicom.config.settings.writing_validation_mode = pydicom.config.IGNORE
     plan = compile_config(parse_config(Path(config).read_bytes()))
-    make = InternalsPass if how == "internals" else Pass
-    run = make(plan, load_keys(from_environment({"data": Path(data)})))
+    run = Pass(plan, load_keys(from_environment({"data": Path(data)})))
     for directory, _, names in os.walk(source):
         for name in names:
             run.file(os.path.join(directory, name), Path(destination))

@@ -3,9 +3,9 @@
     python -m bench.memory [--mib N] [--kind native|encapsulated]
 
 The instance comes from a sparse file and goes nowhere but into a checksum, so that the client holds a chunk of it as
-well. Growth is the highest resident set (VmHWM, which the kernel keeps, so that no peak is missed between two looks) less
-the resident set of the idle server just started. Ends with 1 when it is 64 MiB or more, or the pixel data that comes out is
-not what went in. Linux only. Writes bench-out/memory.json.
+well. Growth is the highest resident set (VmHWM, which the kernel keeps, so that no peak is missed between two looks)
+less the resident set of the idle server just started. Ends with 1 when it is 64 MiB or more, or the pixel data that
+comes out is not what went in. Linux only. Writes bench-out/memory.json.
 """
 
 from __future__ import annotations
@@ -42,7 +42,12 @@ _MIB = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of an instance's way. Memory in MiB: resident set before, at its peak and after; anonymous part after."""
+    """One step of an instance's way.
+
+    Attributes:
+        before_mib, peak_mib, after_mib: resident set.
+        anonymous_mib: the part of it, after the step, that no file stands behind.
+    """
 
     name: str
     seconds: float
@@ -156,11 +161,14 @@ def drive(client: effacer.Client, way: Way, path: Path, pixels: int) -> bool:
     (found,) = client.search_instances(f"{DATASET}/dicomStores/out")
     study, series, instance = (found[tag]["Value"][0] for tag in ("0020000D", "0020000E", "00080018"))
     name = f"{DATASET}/dicomStores/out/dicomWeb/studies/{study}/series/{series}/instances/{instance}"
+    size, digest = 0, ""
     with way.step("RetrieveInstance"):
-        ((described, chunks),) = ((described, _digest(chunks, described.size_bytes - pixels)) for described, chunks in client.retrieve_instances(name))
+        for described, chunks in client.retrieve_instances(name):
+            size = described.size_bytes
+            digest = _digest(chunks, size - pixels)
     with path.open("rb") as file:
         expected = _digest(iter(lambda: file.read(_MIB), b""), path.stat().st_size - pixels)
-    return bool(described.size_bytes) and chunks == expected
+    return size > pixels and digest == expected
 
 
 def _digest(chunks: Iterator[bytes], skip: int) -> str:
@@ -191,11 +199,19 @@ def main() -> int:
         console.print(table(kind, given.mib, way))
         held = way.growth_mib < FLOOR_MIB
         verdict = "held" if held else "MISSED"
-        console.print(f"growth over idle: {way.growth_mib:.1f} MiB (floor: below {FLOOR_MIB:g} MiB, {verdict})", highlight=False)
+        console.print(
+            f"growth over idle: {way.growth_mib:.1f} MiB (floor: below {FLOOR_MIB:g} MiB, {verdict})", highlight=False
+        )
         console.print(f"pixel data out is {'the same as' if same else 'NOT what went'} in\n", highlight=False)
         missed |= not (held and same)
         steps = [asdict(step) for step in way.steps]
-        results[kind] = {"mib": given.mib, "idle_mib": way.idle_mib, "growth_mib": way.growth_mib, "same": same, "steps": steps}
+        results[kind] = {
+            "mib": given.mib,
+            "idle_mib": way.idle_mib,
+            "growth_mib": way.growth_mib,
+            "same": same,
+            "steps": steps,
+        }
     given.out.mkdir(parents=True, exist_ok=True)
     (given.out / "memory.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     console.print(f"written: {given.out / 'memory.json'}")
@@ -210,7 +226,9 @@ def table(kind: str, mib: int, way: Way) -> Table:
         shown.add_column(heading, justify="right")
     for step in way.steps:
         memory = (step.before_mib, step.peak_mib, step.after_mib, step.anonymous_mib, step.peak_mib - way.idle_mib)
-        shown.add_row(step.name, f"{step.seconds:.2f}", f"{mib / step.seconds:,.0f}", *(f"{value:.1f}" for value in memory))
+        shown.add_row(
+            step.name, f"{step.seconds:.2f}", f"{mib / step.seconds:,.0f}", *(f"{value:.1f}" for value in memory)
+        )
     return shown
 
 

@@ -33,10 +33,10 @@ class SetKind:
 
 
 SETS = (
-    SetKind("ct", "CT 512x512, about 200 elements, private blocks", 800, 100),
-    SetKind("sr", "SR, about 2,000 elements", 1600, 24),
-    SetKind("us", "US cine, JPEG baseline, 30 frames", 1600, 100),
-    SetKind("enhanced", "enhanced CT, 500 functional groups", 60, 3),
+    SetKind("ct", "CT 512x512, about 200 elements, private blocks", 2400, 200),
+    SetKind("sr", "SR, about 2,000 elements", 2400, 24),
+    SetKind("us", "US cine, JPEG baseline, 30 frames", 3000, 300),
+    SetKind("enhanced", "enhanced CT, 500 functional groups", 200, 4),
 )
 
 

@@ -202,7 +202,7 @@ class _Web(dicom_web_pb2_grpc.DicomWebServiceServicer):
                 if start.size_bytes and start.size_bytes != len(data):
                     result.status.CopyFrom(status("INVALID_ARGUMENT", "another size", "SIZE_MISMATCH"))
                 elif data.startswith(b"BAD"):
-                    result.status.CopyFrom(status("FAILED_PRECONDITION", "NOT_DICOM", "NOT_DICOM", position="0"))
+                    result.status.CopyFrom(status("INVALID_ARGUMENT", "NOT_DICOM", "NOT_DICOM", position="0"))
                 else:
                     result.instance.name = f"{STUDY}/series/3/instances/{len(response.results)}"
                     result.instance.size_bytes = len(data)

@@ -6,11 +6,18 @@ checked against pydicom on the whole corpus (`tests/unit/test_oracle.py`).
 
 Where deid.md and the plan leave a choice, this module takes one and says so:
 
-- A defined-length sequence that a rule keeps, empties or deletes is not read: nothing in it can matter.
-- Content of UN (and of unknown elements of implicit VR) that begins with an item tag is a sequence and must be one to
-  its end. In UN its items are implicit VR little endian. Source: PS3.5 §6.2.2, note 2.
+- In a sequence that a rule keeps, empties or deletes, what has a defined length is not read, and the
+  rest is read for its structure only: nothing in it can matter.
+- A study, series or SOP instance UID of more than 64 characters or others than letters, digits and dots
+  can name no object: MISSING_UID.
+- The two reserved bytes of a long header stay as they are when its length changes.
+- Content of UN (and of unknown elements of implicit VR) that begins with an item which lies within it is a sequence and
+  must be one to its end. In UN its items are implicit VR little endian. Source: PS3.5 §6.2.2, note 2.
 - "Anything changed" is meant literally: group lengths go when the output without that rule differs from the input.
 - Private creators are looked up in the whole data set, wherever they stand in it.
+- A deflated data set may be followed by nine bytes (padding, a gzip trailer), which go.
+- Root elements that a stamp replaces are not asked for what the rules say about them.
+- A SOP class that is not ASCII stands in the file meta with question marks.
 - Recursing into an empty element of any VR is no mismatch: there is nothing in it.
 - New values are of even length; a regenerated UID element has no padding but its last byte's.
 - Compound codes go by the SOP class of the file meta; without one, by the rule's own verb.
@@ -21,10 +28,12 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import struct
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 from pydicom.datadict import dictionary_VR
 from pydicom.uid import UID, UID_dictionary
@@ -116,9 +125,9 @@ IMPLICIT_LE = Encoding(implicit=True)
 
 @dataclass(slots=True)
 class Item:
-    """One item of a sequence: its elements, and whether a delimiter or a length ends it."""
+    """One item of a sequence: reads its elements; whether a delimiter or a length ends it."""
 
-    elements: list[Element]
+    read_elements: Callable[[], list[Element]]
     undefined: bool
 
 
@@ -188,7 +197,6 @@ class Reader:
     def data_set(self, at: int, end: int, enc: Encoding, depth: int, delimited: bool) -> tuple[list[Element], int]:
         """Elements from `at` to `end`, or to the item delimiter, and the offset behind them."""
         elements: list[Element] = []
-        seen: set[int] = set()
         while True:
             if at == end and not delimited:
                 return elements, at
@@ -200,11 +208,22 @@ class Reader:
                 return elements, at + 8
             if tag >> 16 == 0xFFFE:
                 raise OracleRefused(Reason.BAD_ITEM, tag, at)
-            if tag in seen:
-                raise OracleRefused(Reason.DUPLICATE_TAG, tag, at)
-            seen.add(tag)
             element, at = self.element(tag, at, end, enc, depth)
             elements.append(element)
+
+    def whole(self, at: int, end: int, enc: Encoding, depth: int) -> list[Element]:
+        """The elements of a data set of known length."""
+        return self.unique(self.data_set(at, end, enc, depth, delimited=False)[0])
+
+    @staticmethod
+    def unique(elements: list[Element]) -> list[Element]:
+        """The same elements. Raises DUPLICATE_TAG. Source: PS3.5 §7.1 (a tag occurs at most once in a data set)."""
+        seen: set[int] = set()
+        for element in elements:
+            if element.tag in seen:
+                raise OracleRefused(Reason.DUPLICATE_TAG, element.tag, element.at)
+            seen.add(element.tag)
+        return elements
 
     def element(self, tag: int, at: int, end: int, enc: Encoding, depth: int) -> tuple[Element, int]:
         start, written_vr = at, ""
@@ -237,10 +256,17 @@ class Reader:
             self.need(at, length, end, tag)
             behind = at + length
             made.value = self.data[at:behind]
-            if vr == "SQ" or (vr == "UN" and length >= 8 and self.tag_at(at, inner) == ITEM):
+            if vr == "SQ" or (vr == "UN" and self.begins_with_item(at, length, inner)):
                 made.read_items = lambda: self.items(at, behind, inner, depth + 1, delimited=False)[0]
         made.raw = self.data[start:behind]
         return made, behind
+
+    def begins_with_item(self, at: int, length: int, enc: Encoding) -> bool:
+        """Whether a value begins with an item that lies within it."""
+        if length < 8 or self.tag_at(at, enc) != ITEM:
+            return False
+        size = enc.unpack(self.data[at + 4 : at + 8])
+        return size == UNDEFINED or size <= length - 8
 
     def items(self, at: int, end: int, enc: Encoding, depth: int, delimited: bool) -> tuple[list[Item], int]:
         if depth > MAX_DEPTH:
@@ -260,11 +286,11 @@ class Reader:
             at += 8
             if length == UNDEFINED:
                 elements, at = self.data_set(at, end, enc, depth, delimited=True)
-                items.append(Item(elements, True))
+                items.append(Item(partial(self.unique, elements), True))
             else:
                 self.need(at, length, end, tag)
-                elements, at = self.data_set(at, at + length, enc, depth, delimited=False)
-                items.append(Item(elements, False))
+                items.append(Item(partial(self.whole, at, at + length, enc, depth), False))
+                at += length
 
     def fragments(self, at: int, end: int, enc: Encoding) -> int:
         """The offset behind encapsulated pixel data. Source: PS3.5 §A.4."""
@@ -304,7 +330,7 @@ def read(data: bytes) -> Instance:
         element, at = reader.element(reader.tag_at(at, Encoding()), at, len(data), Encoding(), 0)
         if element.tag in meta:
             raise OracleRefused(Reason.DUPLICATE_TAG, element.tag, element.at)
-        meta[element.tag] = element.value.strip(b"\0 ").decode("latin-1")
+        meta[element.tag] = element.value.rstrip(b"\0 ").lstrip(b" ").decode("latin-1")
     syntax = meta.get(0x00020010, "")
     if not syntax:
         raise OracleRefused(Reason.NO_TRANSFER_SYNTAX, None, at)
@@ -318,10 +344,10 @@ def read(data: bytes) -> Instance:
             data = data[:at] + stream.decompress(data[at:])
         except zlib.error:
             raise OracleRefused(Reason.INFLATE, None, at) from None
-        if not stream.eof:
+        if not stream.eof or len(stream.unused_data) > 9:
             raise OracleRefused(Reason.INFLATE, None, at)
     encoding = Encoding(uid.is_implicit_VR, not uid.is_little_endian)
-    elements, _ = Reader(data).data_set(at, len(data), encoding, 0, delimited=False)
+    elements = Reader(data).whole(at, len(data), encoding, 0)
     return Instance(data, at, syntax, meta.get(0x00020002, ""), encoding, deflated, elements)
 
 
@@ -333,7 +359,7 @@ def new_uid(keys: Keys, source: bytes) -> bytes:
 
 def map_uids(keys: Keys, value: bytes) -> bytes:
     """Each value mapped; empty ones and those the standard registers stay, with no padding but the last byte's."""
-    old = [part.strip(b"\0 ") for part in value.split(b"\\")]
+    old = [part.rstrip(b"\0 ").lstrip(b" ") for part in value.split(b"\\")]
     new = [uid if not uid or uid.decode("latin-1") in UID_dictionary else new_uid(keys, uid) for uid in old]
     return pad(b"\\".join(new), "UI")
 
@@ -380,6 +406,12 @@ def decide(plan: Plan, tag: int, vr: str, creators: dict[int, str]) -> Rule:
     return plan.default
 
 
+def new_header(element: Element, length: int) -> bytes:
+    """The element's header with another length."""
+    head = element.encoding.header(element.tag, element.written_vr, length)
+    return head[:6] + element.raw[6:8] + head[8:] if len(head) == 12 else head
+
+
 class Rewriter:
     """Applies one plan to the elements of one instance."""
 
@@ -387,15 +419,18 @@ class Rewriter:
         self.plan = plan
         self.keys = keys
         self.verb_at_root = verb_at_root
+        self.stamped = {stamp.tag for stamp in plan.stamp}
         self.drop_group_lengths = False
 
     def data_set(self, elements: list[Element], depth: int, reset: bool = False) -> Iterator[tuple[int, bytes]]:
-        """(tag, new bytes) of each element that stays."""
+        """(tag, new bytes) of each element, deleted ones with none."""
         creators = private_creators(elements)
         for element in elements:
             if element.tag & 0xFFFF == 0:
-                if not self.drop_group_lengths:
-                    yield element.tag, element.raw
+                yield element.tag, b"" if self.drop_group_lengths else element.raw
+                continue
+            if not depth and element.tag in self.stamped:
+                yield element.tag, b""
                 continue
             rule = decide(self.plan, element.tag, element.vr, creators)
             verb = rule.verb if depth else self.verb_at_root(rule)
@@ -403,8 +438,7 @@ class Rewriter:
                 verb = Verb.DELETE if verb == Verb.DELETE and element.tag >> 16 & 1 else Verb.RESET
             elif verb == Verb.KEEP and rule is self.plan.default and element.read_items:
                 verb = Verb.RECURSE
-            if verb != Verb.DELETE:
-                yield element.tag, self.element(element, verb, depth)
+            yield element.tag, b"" if verb == Verb.DELETE else self.element(element, verb, depth)
 
     def element(self, element: Element, verb: Verb, depth: int) -> bytes:
         if verb == Verb.KEEP:
@@ -427,20 +461,19 @@ class Rewriter:
     def leaf(element: Element, value: bytes) -> bytes:
         if value == element.value and not element.undefined:
             return element.raw
-        return element.encoding.header(element.tag, element.written_vr, len(value)) + value
+        return new_header(element, len(value)) + value
 
     def sequence(self, element: Element, reset: bool, depth: int) -> bytes:
         assert element.read_items is not None
         inner, body = element.inner, b""
         for item in element.read_items():
-            content = b"".join(raw for _, raw in self.data_set(item.elements, depth + 1, reset))
+            content = b"".join(raw for _, raw in self.data_set(item.read_elements(), depth + 1, reset))
             length = UNDEFINED if item.undefined else len(content)
             body += inner.tag(ITEM) + inner.pack(4, length) + content
             if item.undefined:
                 body += inner.tag(ITEM_END) + bytes(4)
         length = UNDEFINED if element.undefined else len(body)
-        head = element.encoding.header(element.tag, element.written_vr, length)
-        return head + body + (inner.tag(SEQUENCE_END) + bytes(4) if element.undefined else b"")
+        return new_header(element, length) + body + (inner.tag(SEQUENCE_END) + bytes(4) if element.undefined else b"")
 
 
 def encode_stamp(stamp: Stamp, enc: Encoding) -> bytes:
@@ -454,15 +487,13 @@ def encode_stamp(stamp: Stamp, enc: Encoding) -> bytes:
 
 
 def insert_stamps(plan: Plan, elements: list[tuple[int, bytes]], enc: Encoding) -> list[tuple[int, bytes]]:
-    """Each stamp before the first element with a greater tag; elements with a stamp's tag go."""
+    """Each stamp before the first element with a greater tag, deleted ones too."""
     waiting = [(stamp.tag, encode_stamp(stamp, enc)) for stamp in sorted(plan.stamp, key=lambda s: s.tag)]
-    stamped = {stamp.tag for stamp in plan.stamp}
     out: list[tuple[int, bytes]] = []
     for tag, raw in elements:
-        while waiting and waiting[0][0] < tag:
+        while waiting and waiting[0][0] <= tag:
             out.append(waiting.pop(0))
-        if tag not in stamped:
-            out.append((tag, raw))
+        out.append((tag, raw))
     return out + waiting
 
 
@@ -499,14 +530,15 @@ def deidentify(data: bytes, plan: Plan, keys: Keys) -> bytes:
     elements = rewrite_instance(instance, plan, keys)
     body = b"".join(raw for _, raw in elements)
     enc, values = instance.encoding, {}
-    for element in Reader(body).data_set(0, len(body), enc, 0, delimited=False)[0]:
+    for element in Reader(body).whole(0, len(body), enc, 0):
         if element.tag in (SOP_CLASS, SOP_INSTANCE, STUDY, SERIES):
-            values[element.tag] = element.value.strip(b"\0 ").decode("latin-1")
+            values[element.tag] = element.value.rstrip(b"\0 ").lstrip(b" ").decode("latin-1")
     for tag in (STUDY, SERIES, SOP_INSTANCE):
-        if not values.get(tag) or "\\" in values[tag]:
+        if not re.fullmatch("(?=.*[0-9A-Za-z])[0-9A-Za-z.]{1,64}", values.get(tag, "")):
             raise OracleRefused(Reason.MISSING_UID, tag)
     meta = file_meta(
-        values.get(SOP_CLASS) or instance.sop_class,
+        values.get(SOP_CLASS, "").encode("latin-1").decode("ascii", "replace").replace("\ufffd", "?")
+        or instance.sop_class,
         values[SOP_INSTANCE],
         instance.transfer_syntax,
         IMPLEMENTATION_CLASS_UID,

@@ -44,12 +44,15 @@ def sample_jpeg() -> bytes:
 def draw_xray() -> Image.Image:
     """A chest X-ray as one would sketch it, with the patient's name, sex, id and dates along the bottom edge."""
     y, x = np.mgrid[-1 : 1 : SIZE * 1j, -1 : 1 : SIZE * 1j]
-    body = 150 * np.exp(-((x / 0.85) ** 6) - ((y / 1.25) ** 8)) + 30 * np.exp(-(((y + 0.95) / 0.2) ** 2) - (x / 0.7) ** 2)
+    body = 150 * np.exp(-((x / 0.85) ** 6) - ((y / 1.25) ** 8)) + 30 * np.exp(
+        -(((y + 0.95) / 0.2) ** 2) - (x / 0.7) ** 2
+    )
     spine = 70 * np.exp(-((x / 0.07) ** 4)) * (0.85 + 0.15 * np.cos(y * 55))
     heart = 55 * np.exp(-(((x - 0.16) / 0.3) ** 4) - ((y - 0.32) / 0.3) ** 4)
     liver = 45 / (1 + np.exp(-(y - 0.55 - 0.18 * x) * 18)) * np.exp(-((x / 0.8) ** 8))
     lungs = sum(
-        np.exp(-((((x - side * 0.42) / 0.3) ** 2 + ((y + 0.08) / (0.62 - 0.12 * side * x)) ** 2) ** 2)) for side in (-1, 1)
+        np.exp(-((((x - side * 0.42) / 0.3) ** 2 + ((y + 0.08) / (0.62 - 0.12 * side * x)) ** 2) ** 2))
+        for side in (-1, 1)
     )
     density = body + spine + heart + liver - 105 * lungs
     density += np.random.default_rng(11).normal(0, 3, density.shape)
@@ -71,13 +74,18 @@ def draw_xray() -> Image.Image:
 def _burn_in(picture: Image.Image) -> None:
     """White text with a thin dark rim, as modalities write it."""
     pen = ImageDraw.Draw(picture)
-    font, small = ImageFont.load_default(34), ImageFont.load_default(26)
-    ink = {"fill": (255, 255, 255), "stroke_width": 2, "stroke_fill": (0, 0, 0)}
-    pen.text((24, SIZE - 92), "Ann Johnson", font=font, **ink)
-    pen.text((24, SIZE - 48), "Female   DOB: 08/12/1988", font=small, **ink)
-    pen.text((SIZE - 24, SIZE - 92), "ID: S1214223-1", font=font, anchor="ra", **ink)
-    pen.text((SIZE - 24, SIZE - 48), "Study: 09/09/2011", font=small, anchor="ra", **ink)
-    pen.text((SIZE - 60, 40), "L", font=ImageFont.load_default(54), **ink)
+    large, small = ImageFont.load_default(34), ImageFont.load_default(26)
+
+    def write(
+        x: int, y: int, text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, anchor: str = "la"
+    ) -> None:
+        pen.text((x, y), text, "white", font, anchor, stroke_width=2, stroke_fill="black")
+
+    write(24, SIZE - 92, "Ann Johnson", large)
+    write(24, SIZE - 48, "Female   DOB: 08/12/1988", small)
+    write(SIZE - 24, SIZE - 92, "ID: S1214223-1", large, "ra")
+    write(SIZE - 24, SIZE - 48, "Study: 09/09/2011", small, "ra")
+    write(SIZE - 60, 40, "L", ImageFont.load_default(54))
 
 
 def _instance(name: str) -> bytes:

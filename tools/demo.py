@@ -1,8 +1,8 @@
 """`make demo`: real files through a real server, in one minute.
 
-Starts a server, stores pydicom's bundled files and the drawn sample, de-identifies the whole dataset with request 03 (Basic
-Profile, PatientName kept), reads everything back, shows what became of the sample's tags and writes pictures. Ends
-with 1 when anything is not as the documents promise.
+Starts a server, stores pydicom's bundled files and the drawn sample, de-identifies the whole dataset with request 03
+(Basic Profile, PatientName kept), reads everything back, shows what became of the sample's tags and writes pictures.
+Ends with 1 when anything is not as the documents promise.
 """
 
 from __future__ import annotations
@@ -50,7 +50,14 @@ FILES = (
 )
 
 _UIDS = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
-_STYLES = {"kept": "green", "new UID": "cyan", "emptied": "yellow", "deleted": "red", "added": "blue", "changed": "magenta"}
+_STYLES = {
+    "kept": "green",
+    "new UID": "cyan",
+    "emptied": "yellow",
+    "deleted": "red",
+    "added": "blue",
+    "changed": "magenta",
+}
 
 
 @dataclass(slots=True)
@@ -99,7 +106,9 @@ def run(client: effacer.Client, scratch: Path, out: Path, console: Console) -> i
     operation.result(timeout=60)
     counter = operation.metadata.counter
     show_counters(operation, client, console)
-    checks.expect(counter.success + counter.failure == stored and not counter.pending, "every stored instance is accounted for")
+    checks.expect(
+        counter.success + counter.failure == stored and not counter.pending, "every stored instance is accounted for"
+    )
 
     paths = client.retrieve(f"{DESTINATION}/dicomStores/{STORE}", scratch / "out")
     checks.expect(len(paths) == counter.success, "the destination holds the successes and nothing else")
@@ -122,7 +131,15 @@ def store(client: effacer.Client, sample: bytes, console: Console) -> tuple[int,
     name = client.create_dicom_store(f"{SOURCE}/dicomStores/{STORE}").name
     labels = [(SAMPLE, "secondary capture, JPEG, burned-in text"), *FILES]
     items: list[Path | bytes] = [sample, *(bundled(file) for file, _ in FILES)]
-    table = Table("file", "what it is", "transfer syntax", "bytes", "stored", title=f"StoreInstances into {name}", title_justify="left")
+    table = Table(
+        "file",
+        "what it is",
+        "transfer syntax",
+        "bytes",
+        "stored",
+        title=f"StoreInstances into {name}",
+        title_justify="left",
+    )
     refused = {}
     for (label, what), result in zip(labels, client.store_instances(name, items), strict=True):
         if result.error is not None:
@@ -180,8 +197,13 @@ def compare(before: pydicom.Dataset, after: pydicom.Dataset, out: Path, console:
     checks.expect(after.get("PatientName") == before.PatientName, "PatientName is kept (the request's action)")
     checks.expect("PatientID" in after and not after.PatientID, "PatientID is there and empty (Basic Profile)")
     checks.expect("PatientBirthDate" in after and not after.PatientBirthDate, "PatientBirthDate is there and empty")
-    checks.expect(all(after[keyword].value != before[keyword].value for keyword in _UIDS), "study, series and instance UIDs are new")
-    checks.expect(after.file_meta.MediaStorageSOPInstanceUID == after.SOPInstanceUID, "the file meta names the new instance")
+    checks.expect(
+        all(after[keyword].value != before[keyword].value for keyword in _UIDS),
+        "study, series and instance UIDs are new",
+    )
+    checks.expect(
+        after.file_meta.MediaStorageSOPInstanceUID == after.SOPInstanceUID, "the file meta names the new instance"
+    )
     checks.expect(after.get("PatientIdentityRemoved") == "YES", "the output says that it was de-identified")
     checks.expect(after.PixelData == before.PixelData, "pixel data is the same, byte for byte")
 
@@ -204,10 +226,18 @@ def tag_rows(before: pydicom.Dataset, after: pydicom.Dataset) -> list[Row]:
     for tag in sorted(set(before.keys()) | set(after.keys())):
         if tag == 0x7FE00010:
             continue
-        old, new = (instance[tag] if tag in instance else None for instance in (before, after))
+        old, new = (instance.get(tag) for instance in (before, after))
         one = old if old is not None else new
         assert one is not None
-        rows.append(Row(f"({tag.group:04X},{tag.element:04X})", one.keyword or one.name, _shown(old), _shown(new), _change(old, new)))
+        rows.append(
+            Row(
+                f"({tag.group:04X},{tag.element:04X})",
+                one.keyword or one.name,
+                _shown(old),
+                _shown(new),
+                _change(old, new),
+            )
+        )
     return rows
 
 

@@ -144,6 +144,9 @@ def serve(settings: Settings) -> int:
     except EffacerError as error:
         print(f"effacer-server: {error.message}", file=sys.stderr)
         return 1
+    except OSError as error:
+        print(f"effacer-server: the data directory cannot be used ({error.strerror})", file=sys.stderr)
+        return 1
     print(f"effacer ready grpc={address}", flush=True)
     stop.wait()
     log.info("stopping")

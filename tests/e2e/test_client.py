@@ -39,7 +39,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     folder = tmp_path_factory.mktemp("server")
     root = folder / "root"
     root.mkdir()
-    arguments = ["serve", "--data", str(folder / "data"), "--grpc-address", "127.0.0.1:0", "--roots", root.as_uri()]
+    arguments = ["serve", "--data", str(folder / "data"), "--grpc-address", "127.0.0.1:0", "--root", root.as_uri()]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "effacer_server", *arguments], stdout=subprocess.PIPE, stderr=log, text=True
@@ -217,6 +217,13 @@ def test_the_command_from_end_to_end(place: Place, folder: Path, tmp_path: Path)
     config = REQUESTS / "10_store_level_keep_tag.json"
     done = run(place, "deidentify", raw, clean, "--config", config, "--filter", place.root / "filter.txt")
     assert (done.returncode, done.stdout, done.stderr) == (0, "1 de-identified, 0 refused\n", "")
+    # Its bytes are in the destination already, and nothing is ever overwritten.
+    again = run(place, "deidentify", raw, clean, "--config", config, "--filter", place.root / "filter.txt")
+    assert (again.returncode, again.stdout) == (3, "0 de-identified, 1 refused\n  UID_COLLISION: 1\n")
+    listed = run(place, "--json", "operations", "errors", again.stderr.split()[-1])
+    [entry] = map(json.loads, listed.stdout.splitlines())
+    assert entry["resourceName"].endswith(f"/instances/{original.SOPInstanceUID}")
+    assert entry["error"]["details"][0]["reason"] == "UID_COLLISION"
     outside = tmp_path / "filter.txt"
     outside.write_text("/studies/1.2\n")
     denied = run(place, "deidentify", raw, clean, "--config", config, "--filter", outside)

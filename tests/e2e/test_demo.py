@@ -23,7 +23,9 @@ class Demo:
 
     def row(self, first: str) -> str:
         """The table row whose first cell is that."""
-        rows = [line for line in self.printed.splitlines() if line.startswith("│") and line.split("│")[1].strip() == first]
+        rows = [
+            line for line in self.printed.splitlines() if line.startswith("│") and line.split("│")[1].strip() == first
+        ]
         assert len(rows) == 1, f"{first}: {len(rows)} rows"
         return rows[0]
 

@@ -163,10 +163,12 @@ def plan(rng: random.Random) -> Plan:
 
 
 def damage(rng: random.Random, data: bytes) -> bytes:
-    """A few bytes behind the magic changed, taken out or put in."""
-    damaged = bytearray(data)
+    """A few bytes of the data set changed, taken out or put in."""
+    damaged, start = bytearray(data), 144 + int.from_bytes(data[140:144], "little")
     for _ in range(rng.randint(1, 3)):
-        at, kind = rng.randrange(132, len(damaged)), rng.randrange(4)
+        at, kind = rng.randrange(start, max(len(damaged), start + 1)), rng.randrange(4)
+        if at >= len(damaged):
+            break
         if kind == 0:
             damaged[at] ^= 1 << rng.randrange(8)
         elif kind == 1:

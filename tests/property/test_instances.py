@@ -75,7 +75,7 @@ def collect(elements: list[oracle.Element]) -> list[bytes]:
     found = []
     for element in elements:
         if element.read_items:
-            found += [uid for item in element.read_items() for uid in collect(item.elements)]
+            found += [uid for item in element.read_items() for uid in collect(item.read_elements())]
         elif element.vr == "UI":
             found += [uid.strip(b"\0 ") for uid in element.value.split(b"\\")]
     return found

@@ -143,7 +143,7 @@ def test_store_counts_and_lists_the_refused(run: Run, fake: Fake, tmp_path: Path
     assert documents(good)[0]["instance"]["sizeBytes"] == "3"
     [bad] = documents(run("--json", "store", STORE, tmp_path / "a" / "notes.txt"))
     assert bad["error"] == {
-        "code": "FAILED_PRECONDITION", "message": "NOT_DICOM", "reason": "NOT_DICOM", "metadata": {"position": "0"}
+        "code": "INVALID_ARGUMENT", "message": "NOT_DICOM", "reason": "NOT_DICOM", "metadata": {"position": "0"}
     }  # fmt: skip
 
 
@@ -251,7 +251,7 @@ def test_operations(run: Run, fake: Fake) -> None:
 
 def test_operation_errors(run: Run, fake: Fake) -> None:
     entry = operation_metadata_pb2.DeidentifyLogEntry(resource_name=f"{STUDY}/series/3/instances/4")
-    entry.error.CopyFrom(status("FAILED_PRECONDITION", "TRUNCATED position=9", "TRUNCATED", position="9"))
+    entry.error.CopyFrom(status("INVALID_ARGUMENT", "TRUNCATED position=9", "TRUNCATED", position="9"))
     fake.log = [entry]
     result = run("operations", "errors", OPERATION, "--reason", "TRUNCATED")
     assert result.stdout == f"{STUDY}/series/3/instances/4  TRUNCATED position=9\n"

@@ -161,7 +161,7 @@ def test_listings_of_operations_and_errors(client: effacer.Client, fake: Fake) -
         name = f"{DATASET}/operations/{number}"
         fake.operations[name] = [state(name)]
         entry = operation_metadata_pb2.DeidentifyLogEntry(resource_name=f"{STUDY}/series/3/instances/{number}")
-        entry.error.CopyFrom(status("FAILED_PRECONDITION", "TRUNCATED position=9", "TRUNCATED", position="9"))
+        entry.error.CopyFrom(status("INVALID_ARGUMENT", "TRUNCATED position=9", "TRUNCATED", position="9"))
         fake.log.append(entry)
     assert [operation.name[-1] for operation in client.list_operations(DATASET)] == ["0", "1", "2"]
     assert fake.received(operations_pb2.ListOperationsRequest)[0].name == DATASET

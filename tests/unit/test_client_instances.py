@@ -80,7 +80,7 @@ def test_a_refused_instance_does_not_stop_the_others(client: effacer.Client) -> 
     results = list(client.store_instances(STORE, [b"one", b"BAD", b"three"]))
     assert [result.error and result.error.reason for result in results] == [None, "NOT_DICOM", None]
     error = results[1].error
-    assert isinstance(error, effacer.FailedPrecondition)
+    assert isinstance(error, effacer.InvalidArgument)
     assert error.metadata == {"position": "0"}
 
 

@@ -24,4 +24,6 @@ def page_token_errors() -> Iterator[None]:
     try:
         yield
     except InvalidConfig as error:
+        if error.violations[0][0] != "page_token":
+            raise
         raise InvalidConfig("pageToken", error.violations[0][1], reason=error.reason) from None

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from google.protobuf import json_format
 from google.protobuf.struct_pb2 import Struct
@@ -18,9 +18,13 @@ from effacer_server.dicom import facts
 from effacer_server.errors import InvalidConfig
 from effacer_server.store.catalog import Catalog
 
+Row = TypeVar("Row")
+
 MAX_OFFSET = 1_000_000
 # What a client accepts by default is 4 MiB.
 _RESPONSE_BYTES = 3 << 20
+# Rows held at a time; a response of the largest size takes a few thousand.
+_BATCH = 1000
 
 _LEVELS = ("study", "series", "instance")
 # (default, largest) number of results by level.
@@ -122,21 +126,31 @@ def _understand(catalog: Catalog, request: Any, level: str) -> _Query:
 
 
 def _find(catalog: Catalog, query: _Query, level: str) -> Iterator[dict[str, Any]]:
-    # One more than asked for tells whether there are more.
-    arguments = (query.store_uid, query.matching, query.limit + 1, query.offset, query.fuzzy)
     if level == "study":
-        for study in catalog.search_studies(*arguments):
+        for study in _read(catalog.search_studies, query):
             yield _shown(study.header, query, level) | {
                 f"{_MODALITIES_IN_STUDY:08X}": _element("CS", study.modalities),
                 "00201206": _element("IS", [study.series]),
                 "00201208": _element("IS", [study.instances]),
             }
     elif level == "series":
-        for series in catalog.search_series(*arguments):
+        for series in _read(catalog.search_series, query):
             yield _shown(series.header, query, level) | {"00201209": _element("IS", [series.instances])}
     else:
-        for instance in catalog.search_instances(*arguments):
+        for instance in _read(catalog.search_instances, query):
             yield _shown(instance.header, query, level)
+
+
+def _read(find: Callable[[str, dict[str, str], int, int, bool], list[Row]], query: _Query) -> Iterator[Row]:
+    """Rows in batches, and one more than asked for, which tells whether there are more."""
+    taken, most = 0, query.limit + 1
+    while taken < most:
+        size = min(_BATCH, most - taken)
+        rows = find(query.store_uid, query.matching, size, query.offset + taken, query.fuzzy)
+        yield from rows
+        taken += len(rows)
+        if len(rows) < size:
+            return
 
 
 def _shown(header: str, query: _Query, level: str) -> dict[str, Any]:

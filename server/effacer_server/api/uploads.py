@@ -118,9 +118,9 @@ class Upload:
         try:
             with self._blobs.open(incoming.key) as reader:
                 source = source_of(reader)
+                check_structure(source, self._settings.max_inflated_bytes)
                 header = read_header(source, self._settings.max_inflated_bytes)
                 _show(header, incoming.size, seen)
-                check_structure(source, self._settings.max_inflated_bytes)
             if self._study and header.study != self._study:
                 raise InvalidConfig("parent", "names a study this instance does not belong to", "OTHER_STUDY")
             row = instance_row(header, self._store.uid, incoming.key, incoming.size)

@@ -208,7 +208,11 @@ class Dispatcher:
             if shard is None:
                 job.dry = True
                 continue
-            instances = {instance.id: instance for instance in self._catalog.shard_instances(shard)}
+            try:
+                instances = {instance.id: instance for instance in self._catalog.shard_instances(shard)}
+            except EffacerError:
+                self._catalog.release_shard(shard)
+                raise
             claim = _Claim(job, shard, instances, time.monotonic() + self._settings.lease_s / 3)
             self._claims.append(claim)
             if shard.attempts > MAX_ATTEMPTS:

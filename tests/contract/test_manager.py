@@ -1,0 +1,342 @@
+"""Operations under everything that can happen to them, decided by gates and not by time."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from effacer_server.dicom.core import Source
+from effacer_server.dicom.headers import read_header
+from effacer_server.errors import ResourceExhausted, Unavailable
+from effacer_server.jobs import dispatcher, work
+from effacer_server.jobs.manager import Manager
+from effacer_server.jobs.record import Record, Route
+from effacer_server.jobs.results import instance_row
+from effacer_server.policy.plan import Keys, Plan, Rule, Verb
+from effacer_server.settings import Settings
+from effacer_server.store.blobs import open_blobs
+from effacer_server.store.catalog import Dataset, DicomStore, Operation, Selection, ShardState
+from effacer_server.store.sql import open_catalog
+from tests import synth
+
+DATASET = "projects/p/locations/l/datasets/d"
+SOURCE, DESTINATION = DATASET + "/dicomStores/in", DATASET + "/dicomStores/out"
+PLAN = Plan(
+    rules=(Rule(Verb.REGEN_UID, "test", 0x00080018), Rule(Verb.DELETE, "test", 0x00100010)),
+    default=Rule(Verb.KEEP, "test"),
+)
+COUNT = 12
+
+run = work.run
+
+
+class House:
+    """A catalog and objects with one filled store, and managers on them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.settings = Settings(
+            data=folder, workers="threads:1", durable=False, shard_instances=3, lease_s=600.0, uid_key="ab" * 32
+        )
+        self.catalog = open_catalog(self.settings.catalog_url)
+        self.blobs = open_blobs(self.settings.objects_url, durable=False)
+        self.catalog.create_dataset(Dataset(DATASET, "dd", "{}"))
+        self.catalog.create_store(DicomStore(SOURCE, DATASET, "in", "{}"))
+        self.catalog.create_store(DicomStore(DESTINATION, DATASET, "out", "{}"))
+        for number in range(COUNT):
+            data = synth.ct(1, number=number, size=4)
+            key = f"in/{number}"
+            with self.blobs.create(key) as writer:
+                writer.write(data)
+                writer.commit()
+            self.catalog.insert_instances([instance_row(read_header(Source(data)), "in", key, len(data))])
+        self.managers: list[Manager] = []
+
+    def manager(self, plan: Plan = PLAN, key: bytes = bytes(32), start: bool = True) -> Manager:
+        manager = Manager(self.catalog, self.blobs, self.settings, Keys(key), lambda record: plan)
+        self.managers.append(manager)
+        if start:
+            manager.start()
+        return manager
+
+    def submit(self, manager: Manager, destination: str = "out", **more: Any) -> Operation:
+        route = Route(SOURCE, "in", destination, self.catalog.max_instance_id("in"))
+        record = Record(result=b"result", key_check=manager.key_check, routes=(route,))
+        return manager.submit("Deidentify", DATASET, record, PLAN, **more)
+
+    def finish(self, manager: Manager, operation: Operation) -> Operation:
+        while not operation.done:
+            operation = manager.wait(operation.name, 10)
+        return operation
+
+    def content(self, uid: str = "out") -> set[str]:
+        """Instances of a store, each of which must have its object; and nothing else lies below the store."""
+        rows = list(self.catalog.iterate_instances(uid))
+        assert {row.key for row in rows} == {key for key, _ in self.blobs.list(uid)}
+        return {row.instance for row in rows}
+
+    def close(self) -> None:
+        for manager in self.managers:
+            manager.stop(10)
+        self.catalog.close()
+
+
+@pytest.fixture
+def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
+    monkeypatch.setattr(dispatcher, "_FIRST_WAIT_S", 0.0)
+    house = House(tmp_path)
+    yield house
+    house.close()
+
+
+class Gate:
+    """In place of work.run: one shard stops behind its first instance until it is let go."""
+
+    def __init__(self, shard: int) -> None:
+        self.left = shard
+        self.reached, self.free = threading.Event(), threading.Event()
+
+    def __call__(self, task: work.Task, stop: Callable[[], bool] = lambda: False) -> Any:
+        self.left -= 1
+        if self.left:
+            return run(task, stop)
+        asked = 0
+
+        def behind_the_first() -> bool:
+            nonlocal asked
+            asked += 1
+            if asked == 2:
+                self.reached.set()
+                self.free.wait()
+            return stop()
+
+        return run(task, behind_the_first)
+
+
+def test_every_instance_once(house: House) -> None:
+    manager = house.manager()
+    operation = house.finish(manager, house.submit(manager))
+    assert (operation.result_code, operation.result, operation.total) == (0, b"result", COUNT)
+    assert len(house.content()) == COUNT
+    assert house.catalog.counters(operation.name).success == COUNT
+    assert len(house.catalog.list_shards(operation.name)) == COUNT / 3
+
+
+def test_a_selection_that_selects_nothing_ends_well(house: House) -> None:
+    manager = house.manager()
+    operation = house.finish(manager, house.submit(manager, selections=[Selection("9.9.9")]))
+    assert (operation.result_code, operation.total) == (0, 0)
+    assert house.content() == set()
+
+
+def test_cancel_stops_behind_the_instance_in_hand(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    gate = Gate(2)
+    monkeypatch.setattr(work, "run", gate)
+    manager = house.manager()
+    operation = house.submit(manager)
+    gate.reached.wait()
+    manager.cancel(operation.name)
+    _drain(manager)
+    gate.free.set()
+    operation = house.finish(manager, operation)
+    assert (operation.result_code, operation.cancel_requested) == (1, True)
+    counters = house.catalog.counters(operation.name)
+    assert (counters.success, counters.failure) == (4, 0), "one shard of three, and one instance of the next"
+    assert len(house.content()) == 4
+
+
+def test_a_stopped_server_hands_back_and_the_next_goes_on(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    gate = Gate(2)
+    monkeypatch.setattr(work, "run", gate)
+    manager = house.manager()
+    operation = house.submit(manager)
+    gate.reached.wait()
+    stopper = threading.Thread(target=manager.stop, args=(0.0,))
+    stopper.start()
+    _drain(manager)
+    gate.free.set()
+    stopper.join()
+    house.managers.remove(manager)
+    states = [shard.state for shard in house.catalog.list_shards(operation.name)]
+    assert states == [ShardState.DONE] + [ShardState.PENDING] * 3
+    assert not house.catalog.get_operation(operation.name).done
+    monkeypatch.setattr(work, "run", run)
+    manager = house.manager()
+    operation = house.finish(manager, operation)
+    assert (operation.result_code, house.catalog.counters(operation.name).success) == (0, COUNT)
+    assert len(house.content()) == COUNT
+    assert [shard.attempts for shard in house.catalog.list_shards(operation.name)] == [1] * 4
+
+
+def test_a_server_that_stops_takes_nothing_on(house: House) -> None:
+    manager = house.manager()
+    manager.stop(1)
+    house.managers.remove(manager)
+    with pytest.raises(Unavailable):
+        house.submit(manager)
+
+
+def test_another_policy_or_key_ends_what_was_begun(house: House) -> None:
+    first = house.manager(start=False)
+    operations = [house.submit(first), house.submit(first)]
+    house.managers.remove(first)
+    other = Plan(rules=PLAN.rules[:1], default=PLAN.default)
+    house.manager(plan=other)
+    for operation in operations:
+        assert house.catalog.get_operation(operation.name).result_code == 9
+    third = house.submit(first)
+    house.manager(key=b"x" * 32)
+    assert house.catalog.get_operation(third.name).result_code == 9
+    assert house.content() == set()
+
+
+def test_operations_take_turns(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = house.manager(start=False)
+    operations = [house.submit(first), house.submit(first, "second", new_stores=[_store("second")])]
+    first._chores.shutdown(wait=True)  # both are planned before anything runs
+    house.managers.remove(first)
+    order: list[str] = []
+    both = threading.Event()
+
+    def note(task: work.Task, stop: Callable[[], bool] = lambda: False) -> Any:
+        both.wait()
+        order.append(task.prefix.split("/")[0])
+        return run(task, stop)
+
+    monkeypatch.setattr(work, "run", note)
+    manager = house.manager()
+    _drain(manager)
+    both.set()
+    for operation in operations:
+        house.finish(manager, operation)
+    # One shard was taken when the second operation came; from then on each has its turn.
+    assert all(one != other for one, other in itertools.pairwise(order[1:7]))
+    assert len(house.content("out")) == len(house.content("second")) == COUNT
+
+
+def test_what_does_not_answer_is_asked_again(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    failures = iter([Unavailable("OBJECT_STORE")] * 3)
+
+    def flaky(task: work.Task, stop: Callable[[], bool] = lambda: False) -> Any:
+        for error in failures:
+            raise error
+        return run(task, stop)
+
+    monkeypatch.setattr(work, "run", flaky)
+    manager = house.manager()
+    operation = house.finish(manager, house.submit(manager))
+    assert (operation.result_code, len(house.content())) == (0, COUNT)
+
+
+@pytest.mark.parametrize(
+    ("error", "code"), [(Unavailable("OBJECT_STORE"), 14), (ResourceExhausted("DISK_FULL", "no space left"), 8)]
+)
+def test_what_cannot_go_on_ends(house: House, monkeypatch: pytest.MonkeyPatch, error: Exception, code: int) -> None:
+    def fail(task: work.Task, stop: Callable[[], bool] = lambda: False) -> Any:
+        raise error
+
+    monkeypatch.setattr(work, "run", fail)
+    manager = house.manager()
+    operation = house.finish(manager, house.submit(manager))
+    assert operation.result_code == code
+    assert house.content() == set()
+
+
+def test_a_fault_of_ours_refuses_the_shard_and_says_no_value(
+    house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(task: work.Task, stop: Callable[[], bool] = lambda: False) -> Any:
+        raise KeyError("CANARY")
+
+    monkeypatch.setattr(work, "run", fail)
+    manager = house.manager()
+    operation = house.finish(manager, house.submit(manager))
+    assert (operation.result_code, house.catalog.count_errors(operation.name)) == (0, {"INTERNAL": COUNT})
+    assert "KeyError" in caplog.text
+    assert "CANARY" not in caplog.text
+
+
+class _Fragile(Executor):
+    """A pool whose workers die of one instance, and which is broken from then on."""
+
+    poison = 0
+
+    def __init__(self) -> None:
+        self.broken = False
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        if self.broken:
+            raise BrokenProcessPool
+        future: Future[Any] = Future()
+        task: work.Task = args[0]
+        if any(item.id == self.poison for item in task.items):
+            self.broken = True
+            future.set_exception(BrokenProcessPool())
+        else:
+            future.set_result(run(task))
+        return future
+
+
+def test_an_instance_that_kills_its_worker_is_refused_alone(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    instances = list(house.catalog.iterate_instances("in"))
+    monkeypatch.setattr(_Fragile, "poison", instances[4].id)
+    monkeypatch.setattr(dispatcher, "open_runner", lambda workers: (_Fragile(), 2))
+    manager = house.manager()
+    operation = house.finish(manager, house.submit(manager))
+    assert (operation.result_code, house.catalog.count_errors(operation.name)) == (0, {"INTERNAL": 1})
+    (error,) = house.catalog.list_errors(operation.name, 10).rows
+    assert error.source.endswith(instances[4].instance)
+    assert len(house.content()) == COUNT - 1
+
+
+def test_a_shard_that_ends_one_server_after_the_other_is_refused(house: House) -> None:
+    first = house.manager(start=False)
+    operation = house.submit(first)
+    first._chores.shutdown(wait=True)
+    house.managers.remove(first)
+    for _ in range(dispatcher.MAX_ATTEMPTS):
+        shards = [house.catalog.claim_shard(operation.name, "a server that dies", 600.0) for _ in range(COUNT // 3)]
+        for shard in shards:
+            assert shard is not None
+            house.catalog.renew_shard(shard, -1.0)
+    manager = house.manager()
+    operation = house.finish(manager, operation)
+    assert (operation.result_code, house.catalog.count_errors(operation.name)) == (0, {"INTERNAL": COUNT})
+    assert house.content() == set()
+
+
+def test_a_destination_deleted_meanwhile_ends_the_operation(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    gate = Gate(2)
+    monkeypatch.setattr(work, "run", gate)
+    manager = house.manager()
+    operation = house.submit(manager)
+    gate.reached.wait()
+    manager.delete_objects(prefixes=house.catalog.delete_store(DESTINATION))
+    gate.free.set()
+    assert house.finish(manager, operation).result_code == 5
+    assert not list(house.blobs.list("out"))
+
+
+def test_deletions_that_were_begun_are_finished_at_the_next_start(house: House) -> None:
+    house.catalog.delete_store(SOURCE)
+    assert len(list(house.blobs.list("in"))) == COUNT
+    house.manager()
+    assert not list(house.blobs.list("in"))
+    assert not house.catalog.list_deletions()
+
+
+def _store(uid: str) -> DicomStore:
+    return DicomStore(f"{DATASET}/dicomStores/{uid}", DATASET, uid, "{}")
+
+
+def _drain(manager: Manager) -> None:
+    """Waits until the dispatcher has done what was posted so far."""
+    done = threading.Event()
+    manager._dispatcher.post(done.set)
+    done.wait()
