@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,3 +36,25 @@ def instances() -> Iterator[tuple[str, bytes]]:
     """(short relative id, bytes) of every file, in the same order."""
     for name, path in files():
         yield name, path.read_bytes()
+
+
+def main(folder: Path, largest: int = 65536) -> None:
+    """Writes seeds for the fuzzer: every small file of the corpus, synthetic instances and hostile bytes."""
+    from tests import synth
+    from tests.encode import SYNTAXES, Style
+
+    folder.mkdir(parents=True, exist_ok=True)
+    seeds = [data for _, data in instances()] + [data for _, data, _ in synth.hostile()]
+    for syntax in SYNTAXES:
+        for undefined in (False, True):
+            style = Style(syntax, undefined)
+            seeds += [synth.ct(1, style, size=8), synth.sr(1, style, elements=300)]
+            seeds += [synth.enhanced_ct(1, style, frames=8, size=4), synth.canaries(1, style).data]
+    seeds.append(synth.us_cine(1, frames=3, fragments=2))
+    for seed in seeds:
+        if len(seed) <= largest:
+            (folder / hashlib.sha256(seed).hexdigest()[:16]).write_bytes(seed)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

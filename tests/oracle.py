@@ -4,7 +4,7 @@ It shares no code with the native core. The encoded data set is read into a tree
 bytes, the plan is applied to the tree, and what nothing touched is written back from those bytes. The reader itself is
 checked against pydicom on the whole corpus (`tests/unit/test_oracle.py`).
 
-Where deid.md and the plan leave a choice, this module takes one and says so:
+Where the documents leave a choice, this module takes one and says so:
 
 - In a sequence that a rule keeps, empties or deletes, what has a defined length is not read, and the
   rest is read for its structure only: nothing in it can matter.

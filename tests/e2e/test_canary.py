@@ -62,8 +62,8 @@ def aftermath(tmp_path_factory: pytest.TempPathFactory) -> Aftermath:
         # An entry's resource name says which source instance it is about; what happened to it may say nothing more.
         said += [entry.error for entry in client.operation_errors(failed.name)]
         for query in ("PatientName", "PatientSex", "Nonsense"):
+            bad = {"dicomTagConfig": {"actions": [{"queries": [query, query], "recurseTag": {}}]}}
             with pytest.raises(effacer.EffacerError) as caught:
-                bad = {"dicomTagConfig": {"actions": [{"queries": [query, query], "recurseTag": {}}]}}
                 client.deidentify_dataset(SOURCE, CLEAN + "2", config=bad)
             said.append((caught.value, caught.value.metadata))
         outputs = [data for _, data in _retrieve_all(client, CLEAN + STORE)]

@@ -76,7 +76,7 @@ def collect(elements: list[oracle.Element]) -> list[bytes]:
     for element in elements:
         if element.read_items:
             found += [uid for item in element.read_items() for uid in collect(item.read_elements())]
-        elif element.vr == "UI":
+        elif element.vr == "UI" and element.tag & 0xFFFF:  # group lengths go
             found += [uid.strip(b"\0 ") for uid in element.value.split(b"\\")]
     return found
 

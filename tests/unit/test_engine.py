@@ -229,6 +229,14 @@ def test_hostile_bytes_are_refused(ahead: int, descriptor: int) -> None:
     assert not wrong
 
 
+@pytest.mark.parametrize("plan", [name for name in PLANS if name != "nothing"])
+def test_hostile_bytes_under_other_plans(plan: str) -> None:
+    """What a plan empties or deletes may be damaged inside; then, and only then, something may come out."""
+    for name, data, _ in hostile_cases():
+        if name != "deflated: bomb":
+            same(data, PLANS[plan])
+
+
 def test_the_oracle_refuses_hostile_bytes_too() -> None:
     for name, data, reasons in hostile_cases():
         if name != "deflated: bomb":  # the oracle has no limit

@@ -9,13 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 
-from pydicom.charset import convert_encodings, decode_bytes
-from pydicom.valuerep import PN_DELIMS, TEXT_VR_DELIMS
-
 from effacer_server.dicom import core, facts
 from effacer_server.errors import Reason, Refused
 
 _CHARACTER_SET = 0x00080005
+# Bytes behind which a character set starts anew. Source: PS3.5 §6.1.2.5.3.
+_TEXT_DELIMITERS = {0x0D, 0x0A, 0x09, 0x0C}
+_NAME_DELIMITERS = {0x5C, 0x5E, 0x3D}
 _NUMBERS = {"US": "H", "SS": "h", "UL": "I", "SL": "i", "FL": "f", "FD": "d", "UV": "Q", "SV": "q"}
 
 
@@ -53,7 +53,7 @@ def read_header(source: core.Source, inflate_limit: int = 1 << 29) -> Header:
     if meta.deflated:
         source = core.inflate(source, meta, inflate_limit)
     found = core.capture(source, meta, _tags())
-    encodings = _encodings(found.get(_CHARACTER_SET, ("CS", b""))[1])
+    character_set = found.get(_CHARACTER_SET, ("CS", b""))[1]
     order = ">" if meta.big_endian else "<"
     model: dict[str, dict[str, object]] = {}
     columns: dict[str, str] = {}
@@ -63,7 +63,7 @@ def read_header(source: core.Source, inflate_limit: int = 1 << 29) -> Header:
         vr, raw = found[attribute.tag]
         if vr == "UN":
             vr = facts.vr_of(attribute.tag) or vr
-        values = _values(vr, raw, encodings, order)
+        values = _values(vr, raw, character_set, order)
         model[f"{attribute.tag:08X}"] = {"vr": vr, "Value": values} if values else {"vr": vr}
         if attribute.column:
             columns[attribute.column] = _text(values[0]) if values else ""
@@ -85,7 +85,9 @@ def _tags() -> tuple[int, ...]:
 
 @lru_cache(maxsize=256)
 def _encodings(raw: bytes) -> tuple[str, ...]:
-    """Python codecs of a SpecificCharacterSet value; unknown terms fall back to ASCII with replacement."""
+    """Python codecs of a SpecificCharacterSet value; unknown terms fall back to Latin 1."""
+    from pydicom.charset import convert_encodings  # imported when first needed: pydicom takes a quarter of a second
+
     terms = [term.strip() for term in raw.decode("ascii", "replace").strip(" \0").split("\\")]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pydicom's warnings quote the term, which came from the file
@@ -95,28 +97,30 @@ def _encodings(raw: bytes) -> tuple[str, ...]:
             return ("iso8859",)
 
 
-def _decode(raw: bytes, encodings: tuple[str, ...], delimiters: set[int]) -> str:
+def _decode(raw: bytes, character_set: bytes, delimiters: set[int]) -> str:
     if raw.isascii() and b"\x1b" not in raw:
         return raw.decode("ascii")
+    from pydicom.charset import decode_bytes
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            return str(decode_bytes(raw, encodings, delimiters))
+            return str(decode_bytes(raw, _encodings(character_set), delimiters))
         except (UnicodeError, LookupError):
             return raw.decode("latin-1")
 
 
-def _values(vr: str, raw: bytes, encodings: tuple[str, ...], order: str) -> list[object]:
+def _values(vr: str, raw: bytes, character_set: bytes, order: str) -> list[object]:
     """The values of one element as DICOM JSON has them; values that do not fit their VR are left out."""
     if vr in _NUMBERS:
         size = struct.calcsize(_NUMBERS[vr])
         return list(struct.unpack(f"{order}{len(raw) // size}{_NUMBERS[vr]}", raw[: len(raw) // size * size]))
     if vr == "PN":
-        return [_person(name) for name in _split(_decode(raw.rstrip(b" \0"), encodings, PN_DELIMS))]
+        return [_person(name) for name in _split(_decode(raw.rstrip(b" \0"), character_set, _NAME_DELIMITERS))]
     if vr in ("SH", "LO", "UC"):
-        return list(_split(_decode(raw.rstrip(b" \0"), encodings, TEXT_VR_DELIMS)))
+        return list(_split(_decode(raw.rstrip(b" \0"), character_set, _TEXT_DELIMITERS)))
     if vr in ("ST", "LT", "UT"):
-        text = _decode(raw.rstrip(b" \0"), encodings, TEXT_VR_DELIMS)
+        text = _decode(raw.rstrip(b" \0"), character_set, _TEXT_DELIMITERS)
         return [text] if text else []
     texts = _split(raw.decode("ascii", "replace").strip(" \0"))
     if vr in ("IS", "DS"):

@@ -60,13 +60,16 @@ class FolderReport:
 
 def list_files(folder: Path) -> list[str]:
     """Paths of all regular files below a folder, relative to it, sorted. Symbolic links are not followed."""
-    found = []
-    for directory, below, names in os.walk(folder):
-        below.sort()
-        for name in names:
-            path = os.path.join(directory, name)
-            if os.path.isfile(path) and not os.path.islink(path):
-                found.append(os.path.relpath(path, folder))
+    found: list[str] = []
+    below = [""]
+    while below:
+        at = below.pop()
+        with os.scandir(folder / at) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    below.append(f"{at}{entry.name}/")
+                elif entry.is_file(follow_symlinks=False):
+                    found.append(f"{at}{entry.name}")
     return sorted(found)
 
 
@@ -88,7 +91,7 @@ class FolderRun:
 
     def run(self, paths: list[str], jobs: int, progress: Callable[[int], None] = lambda done: None) -> FolderReport:
         """De-identifies the files, `jobs` at a time; `progress` hears how many more are done."""
-        executor, width = open_runner(f"threads:{jobs}")
+        executor, width = open_runner("inline" if jobs == 1 else f"threads:{jobs}")
         results: list[FileResult] = []
         with executor:
             waiting: set[Future[list[FileResult]]] = set()
