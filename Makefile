@@ -9,7 +9,7 @@ WARNINGS := -std=c11 -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -W
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -g -O1
 FUZZ_SECONDS ?= 10
 
-.PHONY: demo test check gen native-check fuzz bench bench-tags bench-memory soak serve clean
+.PHONY: demo test check gen native-check fuzz bench bench-tags bench-memory bench-header serve clean
 
 # Set-up ----------------------------------------------------------------------------------------------------------
 # The stamp depends on what is compiled, so that a changed core is built again.
@@ -59,13 +59,16 @@ fuzz: $(VENV)/stamp
 	build/fuzz/scan -seconds=$(FUZZ_SECONDS) build/fuzz/seeds
 
 # Figures ---------------------------------------------------------------------------------------------------------
-bench: bench-tags bench-memory
+bench: bench-tags bench-memory bench-header
 
 bench-tags: $(VENV)/stamp
 	$(BIN)/python -m bench.tags
 
 bench-memory: $(VENV)/stamp
 	$(BIN)/python -m bench.memory
+
+bench-header: $(VENV)/stamp
+	$(BIN)/python -m bench.header_walk
 
 clean:
 	rm -rf build $(VENV) demo-out bench-out

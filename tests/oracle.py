@@ -14,7 +14,8 @@ Where the documents leave a choice, this module takes one and says so:
 - Content of UN (and of unknown elements of implicit VR) that begins with an item which lies within it is a sequence and
   must be one to its end. In UN its items are implicit VR little endian. Source: PS3.5 §6.2.2, note 2.
 - "Anything changed" is meant literally: group lengths go when the output without that rule differs from the input.
-- Private creators are looked up in the whole data set, wherever they stand in it.
+- Private creators are looked up in the whole data set; one that the plan names and that stands behind higher tags is
+  refused (ELEMENT_ORDER): what it names may have passed by then.
 - A deflated data set may be followed by nine bytes (padding, a gzip trailer), which go.
 - Root elements that a stamp replaces are not asked for what the rules say about them.
 - A SOP class that is not ASCII stands in the file meta with question marks.
@@ -425,13 +426,18 @@ class Rewriter:
     def data_set(self, elements: list[Element], depth: int, reset: bool = False) -> Iterator[tuple[int, bytes]]:
         """(tag, new bytes) of each element, deleted ones with none."""
         creators = private_creators(elements)
+        named = {rule.creator for rule in self.plan.rules if rule.creator}
+        highest = 0
         for element in elements:
+            late, highest = element.tag < highest, max(highest, element.tag)
             if element.tag & 0xFFFF == 0:
                 yield element.tag, b"" if self.drop_group_lengths else element.raw
                 continue
             if not depth and element.tag in self.stamped:
                 yield element.tag, b""
                 continue
+            if late and element.tag & 0xFFFF < 0x1000 and creators.get(element.tag, "") in named:
+                raise OracleRefused(Reason.ELEMENT_ORDER, element.tag, element.at)
             rule = decide(self.plan, element.tag, element.vr, creators)
             verb = rule.verb if depth else self.verb_at_root(rule)
             if reset:
@@ -505,8 +511,14 @@ def rewrite_instance(instance: Instance, plan: Plan, keys: Keys) -> list[tuple[i
             return rule.verb
         from effacer_server.policy.profiles import verb_for
 
-        return verb_for(rule, instance.sop_class)
+        return verb_for(rule, sop_class)
 
+    sop_class = instance.sop_class
+    for element in instance.elements:  # the data set's own word where it stands in order, else the file meta's
+        if element.tag == SOP_CLASS:
+            sop_class = element.value.rstrip(b"\0 ").lstrip(b" ").decode("ascii", "replace") or sop_class
+        if element.tag >= SOP_CLASS:
+            break
     rewriter = Rewriter(plan, keys, verb_at_root)
     out: list[tuple[int, bytes]] = []
     for drop in (False, True):

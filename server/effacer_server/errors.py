@@ -109,6 +109,7 @@ class Reason(StrEnum):
     BAD_ITEM = "BAD_ITEM"  # an item or delimiter where none may stand, or something else where one must
     TOO_DEEP = "TOO_DEEP"  # more nested sequences than allowed
     DUPLICATE_TAG = "DUPLICATE_TAG"  # the same tag twice in one data set
+    ELEMENT_ORDER = "ELEMENT_ORDER"  # a private creator behind elements, where the plan depends on the creator
     VR_MISMATCH = "VR_MISMATCH"  # the VR in the file cannot take the action the plan has for the tag
     VALUE_TOO_LONG = "VALUE_TOO_LONG"  # a new value does not fit its length field
     MISSING_UID = "MISSING_UID"  # study, series or SOP instance UID absent, empty or not one value

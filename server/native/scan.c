@@ -21,7 +21,7 @@ typedef struct {
     uint64_t end;               /* offset behind it; undefined length: the offset nothing inside may pass */
     uint8_t kind, undefined, reset, disorder;
     ef_encoding enc;
-    uint32_t previous;          /* tag of the element before, in a data set */
+    uint32_t highest;           /* tag so far, in a data set */
     int64_t patch;              /* EF_PATCH edit of its length field, or -1 */
     size_t tags;                /* where its tags start on the tag stack */
     size_t creators;            /* where its private creators start on the creator stack */
@@ -456,10 +456,10 @@ static int next_item(walk *w, frame *f)
 static int note_tag(walk *w, frame *f, const element *e)
 {
     if (w->n_tags > f->tags) {
-        if (e->tag == f->previous) return fail(w->err, EF_DUPLICATE_TAG, e->tag, e->vr, e->at);
-        if (e->tag < f->previous) f->disorder = 1;
+        if (e->tag == f->highest) return fail(w->err, EF_DUPLICATE_TAG, e->tag, e->vr, e->at);
+        if (e->tag < f->highest) f->disorder = 1;
     }
-    f->previous = e->tag;
+    if (e->tag > f->highest) f->highest = e->tag;
     if (w->n_tags == w->cap_tags) {
         size_t cap = w->cap_tags ? 2 * w->cap_tags : 512;
         uint32_t *grown = realloc(w->tags, cap * sizeof *grown);
@@ -486,6 +486,8 @@ static int private_creator(walk *w, frame *f, const element *e, int32_t *creator
         while (n && (v[n - 1] == ' ' || v[n - 1] == 0)) n--;
         for (uint32_t c = 0; c < w->m->n_creators; c++) {
             if (strlen(w->m->creators[c]) != n || memcmp(w->m->creators[c], v, n)) continue;
+            /* Elements of its block may have passed under another rule already. */
+            if (e->tag < f->highest) return fail(w->err, EF_ELEMENT_ORDER, e->tag, e->vr, e->at);
             if (w->n_creators == w->cap_creators) {
                 size_t cap = w->cap_creators ? 2 * w->cap_creators : 64;
                 creator_slot *grown = realloc(w->creators, cap * sizeof *grown);

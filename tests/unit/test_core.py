@@ -282,3 +282,49 @@ def test_the_dictionary_is_the_standards() -> None:
     for tag, (vr, *_) in DicomDictionary.items():
         if tag >> 16 != 0xFFFE and vr != "NONE":
             assert facts.vr_of(tag) == oracle.dictionary_vr(tag), f"{tag:08X}"
+
+
+def test_a_callable_is_read_like_a_buffer() -> None:
+    data = synth.sr(3)
+    source = Source.reader(lambda at, size: data[at : at + size], len(data), ahead=64)
+    plain, meta = opened(data)
+    plan = matcher([on(NAME, Verb.REMOVE), on(COMMENT, Verb.RESET)], Verb.KEEP)
+    edits = core.scan(source, core.read_meta(source), plan)
+    assert joined(source, core.splice(source, edits, {})) == joined(
+        plain, core.splice(plain, core.scan(plain, meta, plan), {})
+    )
+
+
+def test_what_a_callable_raises_reaches_the_caller() -> None:
+    data = synth.ct(3, size=16)
+
+    def read(at: int, size: int) -> bytes:
+        if at:
+            raise Refused(Reason.IO, position=at)
+        return data[:size]
+
+    source = Source.reader(read, len(data), ahead=256)
+    with pytest.raises(Refused) as caught:
+        core.scan(source, core.read_meta(source), matcher([]))
+    assert caught.value.reason == Reason.IO
+    short = Source.reader(lambda at, size: data[at : at + size - 1], len(data))
+    with pytest.raises(Refused) as caught:
+        core.read_meta(short)
+    assert caught.value.reason == Reason.IO
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_a_private_creator_behind_its_block_is_refused(late: bool) -> None:
+    """Elements of the block would have passed under another rule before the creator is known."""
+    style = encode.Style(encode.EXPLICIT)
+    block = [Part(0x00190010, "LO", "MINE"), Part(0x00191001, "LO", "value")]
+    data = encode.file(style, encode.data_set(style, reversed(block) if late else block))
+    source, meta = opened(data)
+    plan = matcher([(0x00190001, 0xFFFF00FF, "", "MINE", Verb.DELETE, Verb.DELETE)])
+    if not late:
+        assert b"value" not in joined(source, core.splice(source, core.scan(source, meta, plan), {}))
+        return
+    with pytest.raises(Refused) as caught:
+        core.scan(source, meta, plan)
+    assert (caught.value.reason, caught.value.tag) == (Reason.ELEMENT_ORDER, 0x00190010)
+    core.scan(source, meta, matcher([]))  # a plan without that creator takes the order as it is

@@ -169,7 +169,7 @@ cdef extern from "core.h" nogil:
 # Order of enum ef_status behind EF_OK.
 cdef tuple _REASONS = (
     None, Reason.NOT_DICOM, Reason.NO_TRANSFER_SYNTAX, Reason.TRUNCATED, Reason.BAD_LENGTH, Reason.BAD_VR, Reason.BAD_ITEM,
-    Reason.TOO_DEEP, Reason.DUPLICATE_TAG, Reason.VR_MISMATCH, Reason.VALUE_TOO_LONG, Reason.IO,
+    Reason.TOO_DEEP, Reason.DUPLICATE_TAG, Reason.ELEMENT_ORDER, Reason.VR_MISMATCH, Reason.VALUE_TOO_LONG, Reason.IO,
 )
 
 

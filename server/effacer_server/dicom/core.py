@@ -9,7 +9,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import cast
 
 from effacer_server.dicom import _core, facts
@@ -117,7 +117,11 @@ def text_of(value: bytes) -> str:
     return value.rstrip(b"\0 ").lstrip(b" ").decode("ascii", "replace")
 
 
-@cache
+# The few transfer syntaxes and SOP classes come again with every instance.
+_known_text = lru_cache(maxsize=512)(text_of)
+
+
+@lru_cache(maxsize=512)
 def _encoding(syntax: str) -> tuple[bool, bool, bool, bool]:
     """(implicit, big endian, deflated, encapsulated) of a transfer syntax. Source: PS3.5 Annex A.
 
@@ -148,9 +152,9 @@ def read_meta(source: Source) -> Meta:
             be wrong with elements.
     """
     start, syntax_bytes, class_bytes = _core.read_meta(source)
-    syntax = text_of(syntax_bytes)
+    syntax = _known_text(syntax_bytes)
     implicit, big_endian, deflated, encapsulated = _encoding(syntax)
-    return Meta(start, syntax, text_of(class_bytes), implicit, big_endian, deflated, encapsulated)
+    return Meta(start, syntax, _known_text(class_bytes), implicit, big_endian, deflated, encapsulated)
 
 
 def inflate(source: Source, meta: Meta, limit: int) -> Source:

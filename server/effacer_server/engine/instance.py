@@ -29,6 +29,9 @@ from effacer_server.policy.profiles import verb_for
 IMPLEMENTATION_CLASS_UID = "2.25.160846920116437958121037904126390127343"
 IMPLEMENTATION_VERSION_NAME = "EFFACER_0_1"
 
+# SOP classes come from files: a stream of invented ones must not grow us.
+_MOST_MATCHERS = 512
+
 Segment = bytes | tuple[int, int]
 
 _LONG_LENGTH_VRS = frozenset(["OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN", "UR", "UT", "UV"])
@@ -94,7 +97,9 @@ class Deidentifier:
         deflated = meta.deflated
         if deflated:
             source = core.inflate(source, meta, self._limits.inflated_bytes)
-        edits = core.scan(source, meta, self._matcher(meta))
+        # The data set's own word decides; the file meta's stands in where there is none.
+        own_class = core.capture(source, meta, (core.SOP_CLASS_UID,)).get(core.SOP_CLASS_UID)
+        edits = core.scan(source, meta, self._matcher(meta, core.text_of(own_class[1]) if own_class else ""))
         segments = core.splice(source, edits, values.resolve(source, edits))
         instance = _uid(edits.final(core.SOP_INSTANCE_UID), core.SOP_INSTANCE_UID)
         study = _uid(edits.final(core.STUDY_INSTANCE_UID), core.STUDY_INSTANCE_UID)
@@ -112,15 +117,13 @@ class Deidentifier:
             study, series, instance, sop_class, meta.transfer_syntax, size, segments, source, edits.count, deflated
         )
 
-    def _matcher(self, meta: Meta) -> core.Matcher:
-        key = (meta.sop_class, meta.implicit, meta.big_endian)
+    def _matcher(self, meta: Meta, sop_class: str = "") -> core.Matcher:
+        key = (sop_class or meta.sop_class, meta.implicit, meta.big_endian)
         found = self._matchers.get(key)
         if found is None:
             found = compile_matcher(self._plan, self._keys, *key)
             with self._lock:
-                if (
-                    len(self._matchers) >= 512
-                ):  # SOP classes come from files: a stream of invented ones must not grow us
+                if len(self._matchers) >= _MOST_MATCHERS:
                     self._matchers.clear()
                 self._matchers[key] = found
         return found

@@ -115,7 +115,7 @@ class FolderRun:
 
     def _one(self, path: str) -> FileResult:
         try:
-            with _open(self._source / path) as reader:
+            with _open(f"{self._source}/{path}") as reader:
                 if reader.size > self._max_bytes:
                     raise Refused(Reason.TOO_LARGE)
                 output = self._deidentifier.deidentify(source_of(reader))
@@ -134,7 +134,7 @@ class FolderRun:
             return FileResult(path, reason=str(Reason.IO))
 
 
-def _open(path: Path) -> LocalReader:
+def _open(path: str) -> LocalReader:
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     return LocalReader(descriptor, os.fstat(descriptor).st_size)
 

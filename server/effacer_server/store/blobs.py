@@ -21,7 +21,7 @@ from effacer_server.errors import EffacerError, InvalidConfig
 #: Largest piece that passes through this process's memory at a time.
 CHUNK_BYTES = 1 << 20
 
-_SEGMENT = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*\Z")
+_KEY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*(?:/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*\Z")
 
 
 def check_key(key: str) -> str:
@@ -33,7 +33,7 @@ def check_key(key: str) -> str:
     Raises:
         InvalidConfig: at field "key"; the message does not repeat it.
     """
-    if not all(_SEGMENT.match(segment) for segment in key.split("/")) or len(key) > 1024:
+    if not _KEY.match(key) or len(key) > 1024:
         raise InvalidConfig("key", "must be a relative path of [A-Za-z0-9_./-] without hidden or empty segments")
     return key
 

@@ -10,14 +10,19 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import functools
+import itertools
 import os
 import secrets
 import stat
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar, cast
 
 from effacer_server.errors import EffacerError, NotFound, ResourceExhausted, Unavailable
 from effacer_server.store.blobs import Blobs, Reader, Writer, check_key, check_prefix
+
+Method = TypeVar("Method", bound=Callable[..., Any])
 
 _WRITING = ".writing"
 _FILE_MODE = 0o600
@@ -43,6 +48,19 @@ def _errors() -> Iterator[None]:
         yield
     except OSError as error:
         raise _translate(error) from None
+
+
+def _translating(method: Method) -> Method:
+    """`_errors` around a method that is called for every object."""
+
+    @functools.wraps(method)
+    def translated(*arguments: Any) -> Any:
+        try:
+            return method(*arguments)
+        except OSError as error:
+            raise _translate(error) from None
+
+    return cast(Method, translated)
 
 
 def _translate(error: OSError) -> EffacerError:
@@ -94,8 +112,9 @@ class LocalWriter(Writer):
         self._view = memoryview(self._buffer)
         self._filled = 0
 
+    @_translating
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        with memoryview(data) as view, view.cast("B") as rest, _errors():
+        with memoryview(data) as view, view.cast("B") as rest:
             done = 0
             while done < len(rest):
                 room = min(_BUFFER_BYTES - self._filled, len(rest) - done)
@@ -104,28 +123,28 @@ class LocalWriter(Writer):
                 done += room
                 self._advance(room)
 
+    @_translating
     def copy(self, reader: Reader, at: int, size: int) -> None:
         if reader.fd is None or at < 0 or size < 0 or at + size > reader.size:
             super().copy(reader, at, size)
             return
         end = at + size
-        with _errors():
-            while at < end:
-                room = min(_BUFFER_BYTES - self._filled, end - at)
-                self._open_fd()
-                got = os.preadv(reader.fd, [self._view[self._filled : self._filled + room]], at)
-                if not got:
-                    raise EffacerError("IO", "the object is shorter than it was")
-                at += got
-                self._advance(got)
+        while at < end:
+            room = min(_BUFFER_BYTES - self._filled, end - at)
+            self._open_fd()
+            got = os.preadv(reader.fd, [self._view[self._filled : self._filled + room]], at)
+            if not got:
+                raise EffacerError("IO", "the object is shorter than it was")
+            at += got
+            self._advance(got)
 
+    @_translating
     def commit(self) -> None:
-        with _errors():
-            fd = self._open_fd()
-            self._flush()
-            if self._blobs.durable:
-                os.fdatasync(fd)
-            self._blobs.publish(self._path, self._key)
+        fd = self._open_fd()
+        self._flush()
+        if self._blobs.durable:
+            os.fdatasync(fd)
+        self._blobs.publish(self._path, self._key)
         self._fd = None
         self._give_back()
         os.close(fd)
@@ -189,6 +208,8 @@ class LocalBlobs(Blobs):
         self._root = os.path.abspath(root)
         self._hidden = os.path.join(self._root, _WRITING)
         self._buffers: list[bytearray] = []
+        self._token = secrets.token_hex(16)
+        self._numbers = itertools.count()
         self._settled: set[str] = set()
         self._settled_lock = threading.Lock()
         with _errors():
@@ -279,21 +300,21 @@ class LocalBlobs(Blobs):
         if len(self._buffers) < _KEPT_BUFFERS:
             self._buffers.append(buffer)
 
+    @_translating
     def open_hidden(self) -> tuple[int, str]:
         """A new hidden file, locked: (descriptor, path)."""
-        with _errors():
-            while True:
-                path = os.path.join(self._hidden, secrets.token_hex(16))
-                fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _FILE_MODE)
-                try:
-                    fcntl.flock(fd, fcntl.LOCK_EX)
-                    if os.fstat(fd).st_nlink:  # 0: a sweep saw it between open and flock
-                        return fd, path
-                except BaseException:
-                    os.unlink(path)
-                    os.close(fd)
-                    raise
+        while True:
+            path = f"{self._hidden}/{self._token}.{next(self._numbers):x}"
+            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _FILE_MODE)
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX)
+                if os.fstat(fd).st_nlink:  # 0: a sweep saw it between open and flock
+                    return fd, path
+            except BaseException:
+                os.unlink(path)
                 os.close(fd)
+                raise
+            os.close(fd)
 
     def publish(self, path: str, key: str) -> None:
         """Renames a hidden file to its key and makes the name durable."""
@@ -314,7 +335,7 @@ class LocalBlobs(Blobs):
             self._settle(directory)
 
     def _path(self, key: str) -> str:
-        return os.path.join(self._root, key) if key else self._root
+        return f"{self._root}/{key}" if key else self._root
 
     def _settle(self, directory: str) -> None:
         """fsyncs the directory, and the way to it where this process has not done so before."""
