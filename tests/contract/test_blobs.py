@@ -364,6 +364,7 @@ def test_short_reads_are_continued(local: LocalBlobs, monkeypatch: pytest.Monkey
     put(local, "in", data)
     real = os.preadv
     size = min(2 << 20, 2000 * piece)
+    monkeypatch.setattr(local, "take_pipe", lambda: None)
     monkeypatch.setattr(os, "preadv", lambda fd, views, at: real(fd, [views[0][:piece]], at))
     with local.open("in") as reader, local.create("out") as writer:
         writer.write(b"head")
@@ -377,6 +378,7 @@ def test_large_objects_are_written_in_whole_pages(local: LocalBlobs, monkeypatch
     """However the pieces fall, every write but the last starts and ends on a page."""
     put(local, "in", pattern(5 << 20))
     real, sizes = os.write, []
+    monkeypatch.setattr(local, "take_pipe", lambda: None)
     monkeypatch.setattr(os, "write", lambda fd, data: sizes.append(len(data)) or real(fd, data))
     with local.open("in") as reader, local.create("out") as writer:
         writer.write(b"head")
@@ -384,6 +386,70 @@ def test_large_objects_are_written_in_whole_pages(local: LocalBlobs, monkeypatch
         writer.commit()
     assert len(sizes) > 1
     assert all(size % 4096 == 0 for size in sizes[:-1])
+
+
+@pytest.mark.parametrize("head", [0, 7, 4096, 600_000])
+@pytest.mark.parametrize("at", [0, 7, 4096])
+def test_bodies_are_spliced(local: LocalBlobs, monkeypatch: pytest.MonkeyPatch, head: int, at: int) -> None:
+    """Through the pipe, over its capacity several times, whatever stands before and behind."""
+    data = pattern(5 << 20)
+    put(local, "in", data)
+    real, moved = os.splice, []
+
+    def count(source: int, target: int, size: int, **options: int) -> int:
+        moved.append(real(source, target, size, **options))
+        return moved[-1]
+
+    monkeypatch.setattr(os, "splice", count)
+    for name in ("one", "two"):  # the second takes the pipe the first gave back
+        with local.open("in") as reader, local.create(name) as writer:
+            writer.write(data[:head])
+            writer.copy(reader, at, 4 << 20)
+            writer.write(b"tail")
+            writer.copy(reader, 1, 100_000)
+            writer.commit()
+        assert get(local, name) == data[:head] + data[at : at + (4 << 20)] + b"tail" + data[1:100_001]
+    assert sum(moved) >= 4 * (4 << 20)
+
+
+@pytest.mark.parametrize("refusal", [errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP])
+def test_without_splice_the_buffer_does(local: LocalBlobs, monkeypatch: pytest.MonkeyPatch, refusal: int) -> None:
+    data = pattern(3 << 20)
+    put(local, "in", data)
+    real = os.splice
+
+    def refuse(source: int, target: int, size: int, **options: int) -> int:
+        if "offset_src" in options:
+            raise OSError(refusal, "refused")
+        return real(source, target, size)
+
+    monkeypatch.setattr(os, "splice", refuse)
+    with local.open("in") as reader, local.create("out") as writer:
+        writer.write(b"head")
+        writer.copy(reader, 7, 2 << 20)
+        writer.write(b"tail")
+        writer.commit()
+    assert get(local, "out") == b"head" + data[7 : 7 + (2 << 20)] + b"tail"
+
+
+def test_a_pipe_that_broke_off_is_not_used_again(local: LocalBlobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = pattern(3 << 20)
+    put(local, "in", data)
+    real = os.splice
+
+    def fail(source: int, target: int, size: int, **options: int) -> int:
+        if "offset_src" not in options:
+            raise OSError(errno.ENOSPC, "full")
+        return real(source, target, size, **options)
+
+    monkeypatch.setattr(os, "splice", fail)
+    with local.open("in") as reader, local.create("out") as writer, pytest.raises(ResourceExhausted):
+        writer.copy(reader, 0, 2 << 20)
+    monkeypatch.setattr(os, "splice", real)
+    with local.open("in") as reader, local.create("out") as writer:
+        writer.copy(reader, 3, 2 << 20)
+        writer.commit()
+    assert get(local, "out") == data[3 : 3 + (2 << 20)]
 
 
 def test_a_shrunken_source_is_an_error(local: LocalBlobs, tmp_path: Path) -> None:

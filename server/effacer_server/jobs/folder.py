@@ -9,18 +9,23 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
-from effacer_server.engine.instance import Deidentifier
+from effacer_server.engine.instance import Deidentifier, Output
 from effacer_server.errors import EffacerError, Reason, Refused
 from effacer_server.jobs.runners import open_runner
 from effacer_server.jobs.work import source_of, write
-from effacer_server.store.blobs import Blobs, open_blobs
+from effacer_server.store.blobs import Blobs, Writer, open_blobs
 from effacer_server.store.local import LocalReader
 
 #: Files per call of the executor: enough to hide its cost, few enough for a lively progress bar.
 _BATCH = 32
+#: Files open at the same time over all threads; systems allow a process 1024 by default, and each takes two.
+_OPEN_FILES = 384
+#: Outputs held in memory before they are written; only inflated data sets come near it.
+_HELD_BYTES = 32 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +100,7 @@ class FolderRun:
         results: list[FileResult] = []
         with executor:
             waiting: set[Future[list[FileResult]]] = set()
-            for batch in _batches(paths):
+            for batch in _batches(paths, max(1, min(_BATCH, _OPEN_FILES // width))):
                 waiting.add(executor.submit(self._batch, batch))
                 if len(waiting) >= 2 * width:
                     done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
@@ -111,27 +116,96 @@ class FolderRun:
         return FolderReport(sorted(results, key=lambda result: result.input))
 
     def _batch(self, paths: list[str]) -> list[FileResult]:
-        return [self._one(path) for path in paths]
+        """Some files, pass by pass: headers of all, then bodies of all, then their names.
 
-    def _one(self, path: str) -> FileResult:
+        Between headers alone, code and tables stay in the processor's cache; a body of pixel data pushes them out.
+        """
+        results: list[FileResult] = []
+        works: list[_Work] = []
+        held = 0
         try:
-            with _open(f"{self._source}/{path}") as reader:
-                if reader.size > self._max_bytes:
-                    raise Refused(Reason.TOO_LARGE)
-                output = self._deidentifier.deidentify(source_of(reader))
-                key = f"{output.study}/{output.series}/{output.instance}.dcm"
-                with self._lock:
-                    if key in self._taken:
-                        raise Refused(Reason.UID_COLLISION)
-                    self._taken.add(key)
-                with self._blobs.create(key) as writer:
-                    write(output, reader, writer)
-                    writer.commit()
-            return FileResult(path, output=key)
+            for path in paths:
+                if self._attempt(path, results, partial(self._prepare, path, works)):
+                    held += works[-1].held
+                if held > _HELD_BYTES:
+                    self._write_all(works, results)
+                    held = 0
+            self._write_all(works, results)
+        finally:
+            _let_go(works)
+        return results
+
+    def _prepare(self, path: str, works: list[_Work]) -> None:
+        """Reads and changes the header; nothing is written yet."""
+        reader = _open(f"{self._source}/{path}")
+        try:
+            if reader.size > self._max_bytes:
+                raise Refused(Reason.TOO_LARGE)
+            output = self._deidentifier.deidentify(source_of(reader))
+            key = f"{output.study}/{output.series}/{output.instance}.dcm"
+            with self._lock:
+                if key in self._taken:
+                    raise Refused(Reason.UID_COLLISION)
+                self._taken.add(key)
+        except BaseException:
+            reader.close()
+            raise
+        works.append(_Work(path, reader, output, key))
+
+    def _write_all(self, works: list[_Work], results: list[FileResult]) -> None:
+        for step in (self._write, self._commit):
+            for work in works:
+                if not work.failed:
+                    work.failed = not self._attempt(work.path, results, partial(step, work))
+        results += [FileResult(work.path, output=work.key) for work in works if not work.failed]
+        _let_go(works)
+
+    def _write(self, work: _Work) -> None:
+        work.writer = self._blobs.create(work.key)
+        write(work.output, work.reader, work.writer)
+        work.writer.flush()
+
+    @staticmethod
+    def _commit(work: _Work) -> None:
+        assert work.writer is not None
+        work.writer.commit()
+
+    @staticmethod
+    def _attempt(path: str, results: list[FileResult], step: Callable[[], None]) -> bool:
+        """Takes a step with one file; a failure becomes its result."""
+        try:
+            step()
+            return True
         except Refused as refused:
-            return FileResult(path, "", str(refused.reason), refused.tag, refused.vr, refused.position)
+            results.append(FileResult(path, "", str(refused.reason), refused.tag, refused.vr, refused.position))
         except (OSError, EffacerError):
-            return FileResult(path, reason=str(Reason.IO))
+            results.append(FileResult(path, reason=str(Reason.IO)))
+        return False
+
+
+@dataclass(slots=True)
+class _Work:
+    """One file between its passes."""
+
+    path: str
+    reader: LocalReader
+    output: Output
+    key: str
+    writer: Writer | None = None
+    failed: bool = False
+
+    @property
+    def held(self) -> int:
+        """Bytes of the output that are in memory."""
+        return sum(len(part) for part in self.output.segments if isinstance(part, bytes))
+
+
+def _let_go(works: list[_Work]) -> None:
+    for work in works:
+        work.reader.close()
+        if work.writer is not None:
+            work.writer.abort()  # does nothing behind a commit
+    works.clear()
 
 
 def _open(path: str) -> LocalReader:
@@ -139,7 +213,7 @@ def _open(path: str) -> LocalReader:
     return LocalReader(descriptor, os.fstat(descriptor).st_size)
 
 
-def _batches(paths: list[str]) -> Iterator[list[str]]:
+def _batches(paths: list[str], size: int) -> Iterator[list[str]]:
     rest = iter(paths)
-    while batch := list(islice(rest, _BATCH)):
+    while batch := list(islice(rest, size)):
         yield batch

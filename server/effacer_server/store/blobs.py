@@ -116,6 +116,10 @@ class Writer(ABC):
             self.write(data)
             at += len(data)
 
+    def flush(self) -> None:
+        """Lets go of what memory it holds, as far as it can, before a commit that comes later."""
+        return
+
     @abstractmethod
     def commit(self) -> None:
         """Makes the bytes durable, then visible, replacing what was there under the key."""

@@ -27,11 +27,17 @@ Method = TypeVar("Method", bound=Callable[..., Any])
 _WRITING = ".writing"
 _FILE_MODE = 0o600
 _DIRECTORY_MODE = 0o700
-#: What is written goes through a buffer of so many bytes, a multiple of any page size: writes that start and end on
-#: pages cost a third of copy_file_range at odd offsets (docs/decisions/0003).
+#: What is written goes through a buffer of so many bytes, a multiple of any page size (docs/decisions/0003).
 _BUFFER_BYTES = 1 << 20
-#: Buffers kept for the next writer; a fresh one costs its page faults.
+#: Buffers and pipes kept for the next writer; a fresh one costs its page faults.
 _KEPT_BUFFERS = 16
+_KEPT_PIPES = 8
+#: Capacity of a pipe that bodies are spliced through: the most an ordinary user may have.
+_PIPE_BYTES = 1 << 20
+#: Shorter ranges go through the buffer.
+_SPLICE_BYTES = 64 << 10
+#: splice is not offered: file type, file system, kernel.
+_NO_SPLICE = frozenset({errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP})
 _ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR})
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _TRANSIENT = frozenset({errno.EAGAIN, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE, errno.ETIMEDOUT})
@@ -108,8 +114,8 @@ class LocalWriter(Writer):
         self._key = key
         self._fd: int | None = None
         self._fd, self._path = blobs.open_hidden()
-        self._buffer = blobs.take_buffer()
-        self._view = memoryview(self._buffer)
+        self._buffer: bytearray | None = None
+        self._view = memoryview(b"")
         self._filled = 0
 
     @_translating
@@ -117,8 +123,7 @@ class LocalWriter(Writer):
         with memoryview(data) as view, view.cast("B") as rest:
             done = 0
             while done < len(rest):
-                room = min(_BUFFER_BYTES - self._filled, len(rest) - done)
-                self._open_fd()
+                room = min(self._room(), len(rest) - done)
                 self._view[self._filled : self._filled + room] = rest[done : done + room]
                 done += room
                 self._advance(room)
@@ -129,14 +134,61 @@ class LocalWriter(Writer):
             super().copy(reader, at, size)
             return
         end = at + size
+        if size >= _SPLICE_BYTES:
+            at = self._splice(reader.fd, at, end)
         while at < end:
-            room = min(_BUFFER_BYTES - self._filled, end - at)
-            self._open_fd()
+            room = min(self._room(), end - at)
             got = os.preadv(reader.fd, [self._view[self._filled : self._filled + room]], at)
             if not got:
                 raise EffacerError("IO", "the object is shorter than it was")
             at += got
             self._advance(got)
+
+    def _splice(self, source: int, at: int, end: int) -> int:
+        """Moves [at, end) of a descriptor behind what was written so far, through a pipe: one copy, within the kernel.
+
+        Returns:
+            How far it came: `end`, or `at` where the system does not offer it for these files.
+        """
+        target = self._open_fd()
+        pipe = self._blobs.take_pipe()
+        if pipe is None:
+            return at
+        begun, pending = at, 0
+        try:
+            if self._filled > _PIPE_BYTES // 2:
+                self._flush()
+            elif self._filled:
+                pending = os.write(pipe[1], self._view[: self._filled])
+                self._filled = 0
+            while at < end or pending:
+                while at < end:
+                    try:
+                        got = os.splice(source, pipe[1], end - at, offset_src=at, flags=os.SPLICE_F_NONBLOCK)
+                    except BlockingIOError:
+                        break  # the pipe is full
+                    except OSError as error:
+                        if error.errno not in _NO_SPLICE or at != begun:
+                            raise
+                        end = at  # what was gathered still has to go out
+                        break
+                    if not got:
+                        raise EffacerError("IO", "the object is shorter than it was")
+                    at += got
+                    pending += got
+                while pending:
+                    pending -= os.splice(pipe[0], target, pending)
+        except BaseException:
+            for descriptor in pipe:  # something may be left inside
+                os.close(descriptor)
+            raise
+        self._blobs.give_pipe(pipe)
+        return at
+
+    @_translating
+    def flush(self) -> None:
+        self._flush()
+        self._give_back()
 
     @_translating
     def commit(self) -> None:
@@ -171,6 +223,14 @@ class LocalWriter(Writer):
             raise EffacerError("IO", "the writer is closed")
         return self._fd
 
+    def _room(self) -> int:
+        """Bytes that fit behind what is gathered; takes a buffer when there is none."""
+        self._open_fd()
+        if self._buffer is None:
+            self._buffer = self._blobs.take_buffer()
+            self._view = memoryview(self._buffer)
+        return _BUFFER_BYTES - self._filled
+
     def _advance(self, size: int) -> None:
         self._filled += size
         if self._filled == _BUFFER_BYTES:
@@ -183,8 +243,10 @@ class LocalWriter(Writer):
             self._filled = 0
 
     def _give_back(self) -> None:
-        self._view.release()
-        self._blobs.give_buffer(self._buffer)
+        buffer, self._buffer = self._buffer, None
+        if buffer is not None:
+            self._view.release()
+            self._blobs.give_buffer(buffer)
 
 
 def _write_all(fd: int, data: bytes | bytearray | memoryview) -> None:
@@ -208,6 +270,7 @@ class LocalBlobs(Blobs):
         self._root = os.path.abspath(root)
         self._hidden = os.path.join(self._root, _WRITING)
         self._buffers: list[bytearray] = []
+        self._pipes: list[tuple[int, int]] = []
         self._token = secrets.token_hex(16)
         self._numbers = itertools.count()
         self._settled: set[str] = set()
@@ -301,6 +364,39 @@ class LocalBlobs(Blobs):
             self._buffers.append(buffer)
 
     @_translating
+    def take_pipe(self) -> tuple[int, int] | None:
+        """An empty pipe of _PIPE_BYTES, (read end, write end); None where there is none to be had."""
+        try:
+            return self._pipes.pop()
+        except IndexError:
+            pass
+        if not hasattr(os, "splice"):
+            return None
+        try:
+            ends = os.pipe2(os.O_CLOEXEC)
+        except OSError:
+            return None
+        try:
+            fcntl.fcntl(ends[1], fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+        except OSError:  # the user's pipes hold as much as the system allows
+            for descriptor in ends:
+                os.close(descriptor)
+            return None
+        return ends
+
+    def give_pipe(self, pipe: tuple[int, int]) -> None:
+        """Takes an empty pipe back."""
+        if len(self._pipes) < _KEPT_PIPES:
+            self._pipes.append(pipe)
+        else:
+            for descriptor in pipe:
+                os.close(descriptor)
+
+    def __del__(self) -> None:
+        for pipe in getattr(self, "_pipes", []):
+            for descriptor in pipe:
+                os.close(descriptor)
+
     def open_hidden(self) -> tuple[int, str]:
         """A new hidden file, locked: (descriptor, path)."""
         while True:
