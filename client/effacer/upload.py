@@ -186,15 +186,22 @@ class Upload:
 
 
 def find_files(paths: Iterable[str | os.PathLike[str]]) -> Iterator[Path]:
-    """The paths themselves, folders replaced by all files below them in the order of their names."""
+    """The paths themselves, folders replaced by all files below them in the order of their names.
+
+    Links to folders are not followed, and some folders cannot be read: these are handed on as they are, so that they
+    are refused by name rather than left out.
+    """
     for given in paths:
         path = Path(given)
         if not path.is_dir():
             yield path
             continue
-        for folder, folders, names in os.walk(path):
+        unreadable: list[OSError] = []
+        for folder, folders, names in os.walk(path, onerror=unreadable.append):
             folders.sort()
-            yield from (Path(folder, name) for name in sorted(names))
+            links = [name for name in folders if os.path.islink(os.path.join(folder, name))]
+            yield from (Path(folder, name) for name in sorted([*names, *links]))
+        yield from (Path(error.filename) for error in unreadable)
 
 
 class _Requests:

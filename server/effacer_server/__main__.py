@@ -6,6 +6,7 @@ import gc
 import json
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,6 +26,7 @@ from effacer_server.settings import Settings, from_environment
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+FAILED = 1
 BAD_CONFIG = 2
 SOME_REFUSED = 3
 
@@ -98,9 +100,9 @@ def deidentify(
 ) -> None:
     """De-identify every file below IN_DIR into OUT_DIR, without a server.
 
-    Exit code 0: all done; 3: some refused (each is listed); 2: bad config.
+    Exit code 0: all done; 3: some refused (each is listed); 2: bad config; 1: a folder or file cannot be used.
     """
-    err = Console(stderr=True)
+    err = Console(stderr=True, soft_wrap=not sys.stderr.isatty())
     settings = _settings(**given)
     if out_dir.resolve() == in_dir.resolve() or in_dir.resolve() in out_dir.resolve().parents:
         raise click.UsageError("OUT_DIR must not be IN_DIR or lie inside it")
@@ -108,21 +110,43 @@ def deidentify(
         plan = compile_config(parse_config(config_file.read_bytes()), stamp=settings.write_method)
         keys = load_keys(settings)
     except EffacerError as error:
-        err.print(f"error: {error.message}", markup=False, highlight=False)
+        _complain(err, error.message)
         sys.exit(BAD_CONFIG)
-    run = FolderRun(
-        in_dir, out_dir, Deidentifier(plan, keys, Limits(settings.max_inflated_bytes)), settings.max_instance_bytes
-    )
-    paths = list_files(in_dir)
+    except OSError as error:
+        _complain(err, f"{error.filename}: {error.strerror}")
+        sys.exit(FAILED)
+    report = FolderReport()
+    try:
+        with report_file.open("w", encoding="utf-8") if report_file else nullcontext() as file:
+            try:
+                deidentifier = Deidentifier(plan, keys, Limits(settings.max_inflated_bytes))
+                run = FolderRun(in_dir, out_dir, deidentifier, report, settings.max_instance_bytes)
+                _run(run, list_files(in_dir), jobs, err)
+            finally:  # what is done is told even where the rest is not
+                if file:
+                    file.write(_report_json(report, plan))
+    except OSError as error:
+        _complain(err, f"{error.filename}: {error.strerror}")
+        sys.exit(FAILED)
+    except EffacerError as error:
+        _complain(err, f"{out_dir}: {error.message}")
+        sys.exit(FAILED)
+    for note in plan.notes:
+        err.print(f"note: {note}", markup=False, highlight=False)
+    _show(report, err)
+    sys.exit(SOME_REFUSED if report.refused else 0)
+
+
+def _complain(err: Console, message: str) -> None:
+    err.print(f"error: {message}", markup=False, highlight=False)
+
+
+def _run(run: FolderRun, paths: list[str], jobs: int, err: Console) -> None:
     gc.freeze()  # what was imported stays; walking it again and again cost a tenth of the run
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=err, disable=not err.is_terminal) as bar:
         task = bar.add_task("de-identifying", total=len(paths))
-        report = run.run(paths, jobs, lambda done: bar.advance(task, done))
-    if report_file:
-        report_file.write_text(_report_json(report, plan), encoding="utf-8")
-    _show(report, err)
-    sys.exit(SOME_REFUSED if report.refused else 0)
+        run.run(paths, jobs, lambda done: bar.advance(task, done))
 
 
 def _report_json(report: FolderReport, plan: Plan) -> str:

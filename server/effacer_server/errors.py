@@ -116,6 +116,7 @@ class Reason(StrEnum):
     INFLATE = "INFLATE"  # a deflated data set that does not inflate, or beyond the limit
     UID_COLLISION = "UID_COLLISION"  # the destination already holds an instance of the same name
     TOO_LARGE = "TOO_LARGE"  # above the server's instance size limit
+    NOT_A_FILE = "NOT_A_FILE"  # folder runs: a link to a folder, a pipe, or something else that holds no bytes
     IO = "IO"  # the object could not be read or written whole
     INTERNAL = "INTERNAL"  # a fault of ours; the log has the cause under the same correlation id
 

@@ -67,6 +67,14 @@ class Settings:
         root = self.uid_root
         if len(root) > 24 or not root.endswith(".") or not all(p.isdigit() for p in root[:-1].split(".")):
             raise InvalidConfig("uid_root", "must be digits and dots, end with a dot and have at most 24 characters")
+        port = self.grpc_address.rpartition(":")[2]
+        if not port.isdigit() or int(port) > 65535:
+            raise InvalidConfig("grpc_address", "must be HOST:PORT with a port from 0 to 65535")
+        for url in (*self.roots, *self.buckets, *self.buckets.values()):
+            if "://" not in url or any(mark in url for mark in (";", " ", "\n")) or url.count("://") > 1:
+                raise InvalidConfig(
+                    "roots" if url in self.roots else "buckets", "takes URLs such as file:///srv/filters"
+                )
         if self.uid_key:
             try:
                 if len(bytes.fromhex(self.uid_key)) < 16:

@@ -53,8 +53,8 @@ def aftermath(tmp_path_factory: pytest.TempPathFactory) -> Aftermath:
         assert done.metadata.counter.success == len(planted)
         failed = client.deidentify_dicom_store(
             SOURCE + STORE,
-            CLEAN + "/dicomStores/none",
-            config={"dicomTagConfig": {"actions": [{"queries": ["SOPInstanceUID"], "deleteTag": {}}]}},
+            CLEAN + STORE,  # where they are already
+            config={},
         )
         failed.result(timeout=120)
         assert failed.metadata.counter.failure == len(planted)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -29,9 +30,10 @@ def scans(tmp_path: Path) -> Path:
 
 
 def run(scans: Path, out: Path, config: object, *options: str) -> subprocess.CompletedProcess[str]:
-    file = out.parent / "config.json"
+    folder = scans.parent
+    file = folder / "config.json"
     file.write_text(config if isinstance(config, str) else json.dumps(config))
-    report, data = out.parent / "report.json", out.parent / "data"
+    report, data = folder / "report.json", folder / "data"
     command = [sys.executable, "-m", "effacer_server", "deidentify", str(scans), str(out), "--config", str(file)]
     return subprocess.run(
         [*command, "--report", str(report), "--data", str(data), *options], capture_output=True, text=True, timeout=120
@@ -92,6 +94,36 @@ def test_refused_files_are_listed_and_absent(scans: Path, tmp_path: Path) -> Non
 
 def actions(**action: object) -> dict[str, object]:
     return {"dicomTagConfig": {"actions": [{"keepTag": {}, **action}]}}
+
+
+def test_nothing_is_left_out_without_a_word(scans: Path, tmp_path: Path) -> None:
+    (scans / "link.dcm").symlink_to(scans / "a.dcm")
+    (scans / "folder-link").symlink_to(tmp_path)
+    (scans / "dangling").symlink_to(tmp_path / "nowhere")
+    os.mkfifo(scans / "pipe")
+    ended = run(scans, tmp_path / "clean", BASIC)
+    assert ended.returncode == 3
+    rows = report_of(tmp_path / "clean")
+    assert {name: rows[name].get("reason") for name in ("folder-link", "dangling", "pipe")} == {
+        "folder-link": "NOT_A_FILE",
+        "dangling": "IO",
+        "pipe": "NOT_A_FILE",
+    }
+    assert sorted(str(rows[name].get("reason")) for name in ("a.dcm", "link.dcm")) == ["None", "UID_COLLISION"]
+
+
+@pytest.mark.parametrize("what", ["report", "out"])
+def test_places_that_cannot_be_written_are_named(scans: Path, tmp_path: Path, what: str) -> None:
+    blocker = tmp_path / "file"
+    blocker.write_text("")
+    out, options = tmp_path / "clean", ["--report", str(blocker / "report.json")]
+    if what == "out":
+        out, options = blocker / "clean", []
+    ended = run(scans, out, BASIC, *options)
+    assert ended.returncode == 1, ended.stderr
+    assert str(blocker) in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert not (tmp_path / "clean").exists()
 
 
 @pytest.mark.parametrize(

@@ -108,8 +108,7 @@ class Upload:
         # A key of its own for every upload: two of the same instance never touch each other's bytes.
         name = uuid.uuid4().hex
         key = f"{self._store.uid}/uploads/{name[:2]}/{name[2:]}"
-        limit = min(self._settings.max_instance_bytes, size_bytes or self._settings.max_instance_bytes)
-        self._open = _Incoming(self._blobs, key, label, size_bytes, limit)
+        self._open = _Incoming(self._blobs, key, label, size_bytes, self._settings.max_instance_bytes)
 
     def _close(self) -> None:
         incoming, self._open = self._open, None
@@ -179,8 +178,11 @@ class _Incoming:
         self.size += len(data)
         if self._writer is None:
             return
-        if self.size > self._limit:
-            self._fail(_wrong_size() if self._expected else Refused(Reason.TOO_LARGE, position=self._limit))
+        if max(self.size, self._expected) > self._limit:
+            self._fail(Refused(Reason.TOO_LARGE, position=self._limit))
+            return
+        if self._expected and self.size > self._expected:
+            self._fail(_wrong_size())
             return
         try:
             self._writer.write(data)

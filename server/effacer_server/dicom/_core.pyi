@@ -1,10 +1,13 @@
 from collections.abc import Callable, Sequence
+from tempfile import SpooledTemporaryFile
 
 class Source:
     size: int
     def __init__(self, data: bytes | bytearray | memoryview | None = None) -> None: ...
     @staticmethod
     def file(fd: int, size: int, ahead: int = 32768) -> Source: ...
+    @staticmethod
+    def spooled(spool: SpooledTemporaryFile[bytes], size: int) -> Source: ...
     @staticmethod
     def reader(read: Callable[[int, int], bytes], size: int, ahead: int = 65536) -> Source: ...
     @property

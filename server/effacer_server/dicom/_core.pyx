@@ -225,6 +225,7 @@ cdef class Source:
     cdef ef_input input     # keeps its window from call to call; a source is for one thread at a time
     cdef object reader_of
     cdef object failure
+    cdef object owner       # of the descriptor, where that is ours to close
 
     def __cinit__(self, data=None, *, int fd=-1, uint64_t size=0, size_t ahead=32768, reader=None):
         memset(&self.input, 0, sizeof(self.input))
@@ -250,6 +251,19 @@ cdef class Source:
     @staticmethod
     def file(int fd, uint64_t size, size_t ahead=32768):
         return Source(fd=fd, size=size, ahead=ahead)
+
+    @staticmethod
+    def spooled(spool, uint64_t size):
+        cdef Source source
+        spool.flush()
+        if spool._rolled:
+            source = Source(fd=spool.fileno(), size=size)
+            source.owner = spool
+            return source
+        spool.seek(0)
+        data = spool.read()
+        spool.close()
+        return Source(data)
 
     @staticmethod
     def reader(read, uint64_t size, size_t ahead=65536):

@@ -6,6 +6,7 @@ in errors are offsets into the source. Nothing here knows policy, character sets
 
 from __future__ import annotations
 
+import tempfile
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -47,6 +48,9 @@ _BIG_ENDIAN = "1.2.840.10008.1.2.2"
 _JPIP_DEFLATED = ("1.2.840.10008.1.2.4.95", "1.2.840.10008.1.2.4.205")
 # Registered as transfer syntaxes, but no data sets in the encodings of PS3.5: MIME, XML, Papyrus.
 _NO_DATA_SET = ("1.2.840.10008.1.2.6.1", "1.2.840.10008.1.2.6.2", "1.2.840.10008.1.20")
+
+# Inflated data sets above this size leave memory.
+_SPOOL_BYTES = 8 << 20
 
 # Order of enum ef_placeholder_kind in core.h.
 _PLACEHOLDER_KINDS = {"empty": 0, "text": 1, "repeat": 2, "zeros": 3, "uid": 4}
@@ -160,6 +164,9 @@ def read_meta(source: Source) -> Meta:
 def inflate(source: Source, meta: Meta, limit: int) -> Source:
     """A source with the same preamble and meta and the data set inflated. Source: PS3.5 §A.5.
 
+    What a few kilobytes become can be large: beyond some megabytes it goes to a nameless temporary file, which is gone
+    with the source.
+
     Args:
         source: instance with a deflated data set.
         meta: its meta.
@@ -170,7 +177,8 @@ def inflate(source: Source, meta: Meta, limit: int) -> Source:
             padding and a gzip trailer may take; those are dropped.
     """
     stream = zlib.decompressobj(-zlib.MAX_WBITS)
-    parts = [source.read(0, meta.start)]
+    spool = tempfile.SpooledTemporaryFile(_SPOOL_BYTES)  # noqa: SIM115 - the source made of it closes it
+    spool.write(source.read(0, meta.start))
     size, at = 0, meta.start
     try:
         while at < source.size and not stream.eof:
@@ -180,14 +188,21 @@ def inflate(source: Source, meta: Meta, limit: int) -> Source:
                 out = stream.decompress(block, 1 << 20)
                 block = stream.unconsumed_tail
                 size += len(out)
-                parts.append(out)
                 if size > limit:
                     raise Refused(Reason.INFLATE, position=at)
+                spool.write(out)
+        if not stream.eof or len(stream.unused_data) + source.size - at > 9:
+            raise Refused(Reason.INFLATE, position=at)
+        return Source.spooled(spool, meta.start + size)
     except zlib.error:
+        spool.close()
         raise Refused(Reason.INFLATE, position=at) from None
-    if not stream.eof or len(stream.unused_data) + source.size - at > 9:
-        raise Refused(Reason.INFLATE, position=at)
-    return Source(b"".join(parts))
+    except OSError:
+        spool.close()
+        raise Refused(Reason.IO, position=at) from None
+    except BaseException:
+        spool.close()
+        raise
 
 
 def scan(source: Source, meta: Meta, matcher: Matcher) -> Edits:

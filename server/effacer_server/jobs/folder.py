@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -48,7 +49,7 @@ class FileResult:
 
 @dataclass(slots=True)
 class FolderReport:
-    """All results, in the order of the input paths, and their numbers."""
+    """Results so far, and their numbers."""
 
     results: list[FileResult] = field(default_factory=list)
 
@@ -64,17 +65,29 @@ class FolderReport:
 
 
 def list_files(folder: Path) -> list[str]:
-    """Paths of all regular files below a folder, relative to it, sorted. Symbolic links are not followed."""
+    """Paths of everything below a folder but the folders, relative to it, sorted.
+
+    Links to folders are not followed and folders that cannot be read not entered: their own paths stand in the list,
+    and end up refused there, so that nothing is left out without a word.
+
+    Raises:
+        OSError: the folder itself cannot be read.
+    """
     found: list[str] = []
     below = [""]
     while below:
         at = below.pop()
-        with os.scandir(folder / at) as entries:
-            for entry in entries:
-                if entry.is_dir(follow_symlinks=False):
-                    below.append(f"{at}{entry.name}/")
-                elif entry.is_file(follow_symlinks=False):
-                    found.append(f"{at}{entry.name}")
+        try:
+            with os.scandir(folder / at) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        below.append(f"{at}{entry.name}/")
+                    else:
+                        found.append(f"{at}{entry.name}")
+        except OSError:
+            if not at:
+                raise
+            found.append(at)
     return sorted(found)
 
 
@@ -85,7 +98,23 @@ class FolderRun:
     inputs that come to the same UIDs: the first one done is written, the other refused with UID_COLLISION.
     """
 
-    def __init__(self, source: Path, destination: Path, deidentifier: Deidentifier, max_bytes: int = 1 << 40) -> None:
+    def __init__(
+        self,
+        source: Path,
+        destination: Path,
+        deidentifier: Deidentifier,
+        report: FolderReport,
+        max_bytes: int = 1 << 40,
+    ) -> None:
+        """Prepares.
+
+        Args:
+            report: takes the results as they come.
+
+        Raises:
+            EffacerError: the destination cannot be used.
+        """
+        self._report = report
         self._source = source
         self._root = destination
         self._blobs: Blobs = open_blobs(destination.absolute().as_uri(), durable=False)
@@ -94,10 +123,10 @@ class FolderRun:
         self._taken: set[str] = set()
         self._lock = threading.Lock()
 
-    def run(self, paths: list[str], jobs: int, progress: Callable[[int], None] = lambda done: None) -> FolderReport:
+    def run(self, paths: list[str], jobs: int, progress: Callable[[int], None] = lambda done: None) -> None:
         """De-identifies the files, `jobs` at a time; `progress` hears how many more are done."""
         executor, width = open_runner("inline" if jobs == 1 else f"threads:{jobs}")
-        results: list[FileResult] = []
+        results = self._report.results
         with executor:
             waiting: set[Future[list[FileResult]]] = set()
             for batch in _batches(paths, max(1, min(_BATCH, _OPEN_FILES // width))):
@@ -113,7 +142,7 @@ class FolderRun:
         self._blobs.sweep()
         with suppress(OSError):
             (self._root / ".writing").rmdir()
-        return FolderReport(sorted(results, key=lambda result: result.input))
+        results.sort(key=lambda result: result.input)
 
     def _batch(self, paths: list[str]) -> list[FileResult]:
         """Some files, pass by pass: headers of all, then bodies of all, then their names.
@@ -209,8 +238,13 @@ def _let_go(works: list[_Work]) -> None:
 
 
 def _open(path: str) -> LocalReader:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    return LocalReader(descriptor, os.fstat(descriptor).st_size)
+    # Opening a pipe would wait for somebody to write into it.
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(descriptor)
+        raise Refused(Reason.NOT_A_FILE)
+    return LocalReader(descriptor, status.st_size)
 
 
 def _batches(paths: list[str], size: int) -> Iterator[list[str]]:

@@ -32,7 +32,9 @@ def parse_config(text: str | bytes, path: str = "config") -> deidentify_pb2.Deid
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         where = f" (line {error.lineno})" if isinstance(error, json.JSONDecodeError) else ""
         raise InvalidConfig(path, f"is not JSON{where}") from None
-    if isinstance(document, dict) and "config" in document and not {"filterConfig", "filter_config"} & document.keys():
+    if isinstance(document, dict) and "config" in document:
+        for name in {"filterConfig", "filter_config"} & document.keys():
+            raise InvalidConfig(name, "selects from a store; here the config applies to everything")
         document = document["config"]
     if not isinstance(document, dict):
         raise InvalidConfig(path, "must be a JSON object")
