@@ -348,6 +348,8 @@ def read(data: bytes) -> Instance:
         if not stream.eof or len(stream.unused_data) > 9:
             raise OracleRefused(Reason.INFLATE, None, at)
     encoding = Encoding(uid.is_implicit_VR, not uid.is_little_endian)
+    if encoding.implicit and data[at + 4 : at + 6].decode("latin-1") in (*LONG_VRS, *SHORT_VRS) and len(data) - at >= 8:
+        raise OracleRefused(Reason.BAD_VR, None, at + 4)  # other readers would take it for explicit VR
     elements = Reader(data).whole(at, len(data), encoding, 0)
     return Instance(data, at, syntax, meta.get(0x00020002, ""), encoding, deflated, elements)
 
@@ -384,7 +386,7 @@ def placeholder(tag: int, vr: str, value: bytes, keys: Keys) -> bytes:
 def private_creators(elements: list[Element]) -> dict[int, str]:
     """(group << 16 | block) -> creator, of one data set. Source: PS3.5 §7.8.1."""
     return {
-        (e.tag & 0xFFFF0000) | (e.tag & 0xFF): e.value.decode("latin-1").rstrip(" ")
+        (e.tag & 0xFFFF0000) | (e.tag & 0xFF): e.value.decode("latin-1").rstrip(" \0").lstrip(" ")
         for e in elements
         if e.tag >> 16 & 1 and 0x0010 <= e.tag & 0xFFFF <= 0x00FF
     }
@@ -430,6 +432,8 @@ class Rewriter:
         highest = 0
         for element in elements:
             late, highest = element.tag < highest, max(highest, element.tag)
+            if not element.read_items and element.value and dictionary_vr(element.tag) == "SQ":
+                raise OracleRefused(Reason.VR_MISMATCH, element.tag, element.at)
             if element.tag & 0xFFFF == 0:
                 yield element.tag, b"" if self.drop_group_lengths else element.raw
                 continue
@@ -438,7 +442,8 @@ class Rewriter:
                 continue
             if late and element.tag & 0xFFFF < 0x1000 and creators.get(element.tag, "") in named:
                 raise OracleRefused(Reason.ELEMENT_ORDER, element.tag, element.at)
-            rule = decide(self.plan, element.tag, element.vr, creators)
+            # What holds items is a sequence to the rules, also where neither file nor dictionary says so.
+            rule = decide(self.plan, element.tag, "SQ" if element.read_items else element.vr, creators)
             verb = rule.verb if depth else self.verb_at_root(rule)
             if reset:
                 verb = Verb.DELETE if verb == Verb.DELETE and element.tag >> 16 & 1 else Verb.RESET
@@ -503,6 +508,16 @@ def insert_stamps(plan: Plan, elements: list[tuple[int, bytes]], enc: Encoding) 
     return out + waiting
 
 
+def own_sop_class(instance: Instance) -> str:
+    """The data set's own word where it stands in order, else the file meta's."""
+    for element in instance.elements:
+        if element.tag == SOP_CLASS:
+            return element.value.rstrip(b"\0 ").lstrip(b" ").decode("ascii", "replace") or instance.sop_class
+        if element.tag > SOP_CLASS:
+            break
+    return instance.sop_class
+
+
 def rewrite_instance(instance: Instance, plan: Plan, keys: Keys) -> list[tuple[int, bytes]]:
     """(tag, encoded element) of the new root data set."""
 
@@ -513,12 +528,7 @@ def rewrite_instance(instance: Instance, plan: Plan, keys: Keys) -> list[tuple[i
 
         return verb_for(rule, sop_class)
 
-    sop_class = instance.sop_class
-    for element in instance.elements:  # the data set's own word where it stands in order, else the file meta's
-        if element.tag == SOP_CLASS:
-            sop_class = element.value.rstrip(b"\0 ").lstrip(b" ").decode("ascii", "replace") or sop_class
-        if element.tag >= SOP_CLASS:
-            break
+    sop_class = own_sop_class(instance)
     rewriter = Rewriter(plan, keys, verb_at_root)
     out: list[tuple[int, bytes]] = []
     for drop in (False, True):
@@ -548,9 +558,11 @@ def deidentify(data: bytes, plan: Plan, keys: Keys) -> bytes:
     for tag in (STUDY, SERIES, SOP_INSTANCE):
         if not re.fullmatch("(?=.*[0-9A-Za-z])[0-9A-Za-z.]{1,64}", values.get(tag, "")):
             raise OracleRefused(Reason.MISSING_UID, tag)
+    sop_class = values.get(SOP_CLASS, "") or own_sop_class(instance)
+    if not re.fullmatch("[0-9.]{0,64}", sop_class):
+        raise OracleRefused(Reason.BAD_SOP_CLASS, SOP_CLASS)
     meta = file_meta(
-        values.get(SOP_CLASS, "").encode("latin-1").decode("ascii", "replace").replace("\ufffd", "?")
-        or instance.sop_class,
+        sop_class,
         values[SOP_INSTANCE],
         instance.transfer_syntax,
         IMPLEMENTATION_CLASS_UID,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import os
 import sys
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -14,6 +15,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 from effacer_server.engine.instance import Deidentifier, Limits
 from effacer_server.errors import EffacerError
@@ -171,7 +173,8 @@ def _report_json(report: FolderReport, plan: Plan) -> str:
         "notes": list(plan.notes),
         "instances": rows,
     }
-    return json.dumps(body, indent=1, ensure_ascii=False) + "\n"
+    # ASCII: a file name that is no text still has a form in it.
+    return json.dumps(body, indent=1) + "\n"
 
 
 def _show(report: FolderReport, err: Console) -> None:
@@ -180,7 +183,8 @@ def _show(report: FolderReport, err: Console) -> None:
         table = Table("refused", "reason", "element", "position", box=None)
         for result in refused:
             tag = "" if result.tag is None else f"({result.tag >> 16:04X},{result.tag & 0xFFFF:04X}) {result.vr}"
-            table.add_row(result.input, result.reason, tag, "" if result.position is None else str(result.position))
+            shown = Text(os.fsencode(result.input).decode("utf-8", "replace"))
+            table.add_row(shown, result.reason, tag, "" if result.position is None else str(result.position))
         err.print(table)
     err.print(f"{report.succeeded} de-identified, {len(refused)} refused", highlight=False)
 

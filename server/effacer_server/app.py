@@ -122,7 +122,7 @@ class Server:
         dicom_stores.add_to(self._grpc, catalog, manager, view, deidentification)
         dicom_web.add_to(self._grpc, catalog, blobs, settings, manager, view)
         deidentify.add_to(self._grpc, deidentification)
-        operations.add_to(self._grpc, catalog, manager, view, waiters=settings.rpc_threads // 2)
+        operations.add_to(self._grpc, catalog, manager, view, waiters=settings.rpc_threads // 4)
         iam.add_to(self._grpc)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._grpc)
         _add_reflection(self._grpc)

@@ -113,9 +113,11 @@ class Reason(StrEnum):
     VR_MISMATCH = "VR_MISMATCH"  # the VR in the file cannot take the action the plan has for the tag
     VALUE_TOO_LONG = "VALUE_TOO_LONG"  # a new value does not fit its length field
     MISSING_UID = "MISSING_UID"  # study, series or SOP instance UID absent, empty or not one value
+    BAD_SOP_CLASS = "BAD_SOP_CLASS"  # a SOP Class UID that is no UID
     INFLATE = "INFLATE"  # a deflated data set that does not inflate, or beyond the limit
     UID_COLLISION = "UID_COLLISION"  # the destination already holds an instance of the same name
     TOO_LARGE = "TOO_LARGE"  # above the server's instance size limit
+    SOURCE_GONE = "SOURCE_GONE"  # deleted from the source between the start of the operation and its turn
     NOT_A_FILE = "NOT_A_FILE"  # folder runs: a link to a folder, a pipe, or something else that holds no bytes
     IO = "IO"  # the object could not be read or written whole
     INTERNAL = "INTERNAL"  # a fault of ours; the log has the cause under the same correlation id

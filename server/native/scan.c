@@ -12,7 +12,9 @@
 #define VR_SQ EF_VR('S', 'Q')
 #define VR_UN EF_VR('U', 'N')
 #define VR_UI EF_VR('U', 'I')
-#define MAX_TEXT (1u << 20)     /* longest value that is read whole: UIDs and numbers as text */
+#define MAX_TEXT (1u << 20)     /* longest value that is read whole: numbers as text */
+#define MAX_UIDS (1u << 16)     /* longest value of UIDs: as much as explicit VR can hold */
+#define MAX_ARENA (1u << 28)    /* new bytes of one instance */
 #define MAX_ZEROS (1u << 26)    /* longest value that is replaced by zeros */
 
 enum frame_kind { DATA_SET, SEQUENCE };
@@ -129,12 +131,14 @@ static int read_header(ef_input *in, const ef_facts *facts, ef_encoding enc, uin
     if (!undefined && e->length > limit - e->value_at) return beyond(in, err, limit, e->tag, e->vr, e->length_at);
     e->end = undefined ? 0 : e->value_at + e->length;
     e->sequence = e->match_vr == VR_SQ || (e->vr == VR_UN && undefined);
+    if (e->sequence) e->match_vr = VR_SQ;
     if (!e->sequence && e->match_vr == VR_UN && e->length >= 8) {
         /* A sequence that somebody stored as UN shows by its first item. */
         const uint8_t *v = ef_at(in, e->value_at, 8);
         if (!v) return fail(err, EF_IO, e->tag, e->vr, e->value_at);
         e->sequence = u16(v, e->inside.big_endian) == 0xFFFE && u16(v + 2, e->inside.big_endian) == 0xE000
             && (u32(v + 4, e->inside.big_endian) <= e->length - 8 || u32(v + 4, e->inside.big_endian) == EF_UNDEFINED);
+        if (e->sequence) e->match_vr = VR_SQ;
     }
     if (undefined && !e->sequence && (e->tag != PIXEL_DATA || enc.implicit))
         return fail(err, EF_BAD_LENGTH, e->tag, e->vr, e->length_at);
@@ -262,7 +266,8 @@ static uint8_t *arena(walk *w, size_t n)
     if (o->arena_cap - o->arena_len < n) {
         size_t cap = o->arena_cap ? o->arena_cap : 4096;
         while (cap - o->arena_len < n) cap *= 2;
-        uint8_t *grown = cap > UINT32_MAX ? NULL : realloc(o->arena, cap);
+        if (cap > MAX_ARENA) { fail(w->err, EF_VALUE_TOO_LONG, 0, 0, w->pos); return NULL; }
+        uint8_t *grown = realloc(o->arena, cap);
         if (!grown) { fail(w->err, EF_NO_MEMORY, 0, 0, w->pos); return NULL; }
         o->arena = grown;
         o->arena_cap = cap;
@@ -307,7 +312,7 @@ static int set_empty(walk *w, const element *e, int verb, int32_t rule)
 static int set_uids(walk *w, const element *e, int verb, int32_t rule)
 {
     if (e->length == 0) return EF_OK;
-    if (e->length > MAX_TEXT) return fail(w->err, EF_VALUE_TOO_LONG, e->tag, e->vr, e->length_at);
+    if (e->length > MAX_UIDS) return fail(w->err, EF_VALUE_TOO_LONG, e->tag, e->vr, e->length_at);
     const uint8_t *value = ef_at(w->in, e->value_at, e->length);
     if (!value) return fail(w->err, EF_IO, e->tag, e->vr, e->value_at);
     size_t n = 0, values = 1;
@@ -484,6 +489,7 @@ static int private_creator(walk *w, frame *f, const element *e, int32_t *creator
         if (!v) return fail(w->err, EF_IO, e->tag, e->vr, e->value_at);
         uint32_t n = e->length;
         while (n && (v[n - 1] == ' ' || v[n - 1] == 0)) n--;
+        while (n && *v == ' ') { v++; n--; }
         for (uint32_t c = 0; c < w->m->n_creators; c++) {
             if (strlen(w->m->creators[c]) != n || memcmp(w->m->creators[c], v, n)) continue;
             /* Elements of its block may have passed under another rule already. */
@@ -502,10 +508,15 @@ static int private_creator(walk *w, frame *f, const element *e, int32_t *creator
         }
         return EF_OK;
     }
-    for (size_t i = w->n_creators; i > f->creators; i--) {
-        const creator_slot *slot = &w->creators[i - 1];
-        if (slot->group == group && slot->block == number >> 8) { *creator = slot->creator; break; }
-        if (slot->group < group && !f->disorder) break;
+    /* Late creators are refused, so the slots of a data set ascend. */
+    size_t lo = f->creators, hi = w->n_creators;
+    uint32_t wanted = (uint32_t)group << 8 | number >> 8;
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+        const creator_slot *slot = &w->creators[mid];
+        uint32_t key = (uint32_t)slot->group << 8 | slot->block;
+        if (key == wanted) { *creator = slot->creator; break; }
+        if (key < wanted) lo = mid + 1; else hi = mid;
     }
     return EF_OK;
 }
@@ -585,6 +596,9 @@ static int next_element(walk *w, frame *f)
     }
     if ((status = read_header(w->in, w->m->facts, f->enc, w->pos, f->end, &e, w->err))) return status;
     if ((status = note_tag(w, f, &e))) return status;
+    /* A sequence under another VR would pass as one opaque value, with all it holds. */
+    if (!e.sequence && e.length && ef_dict_vr(w->m->facts, e.tag) == VR_SQ)
+        return fail(w->err, EF_VR_MISMATCH, e.tag, e.vr, e.at);
     uint64_t limit = f->end;
     int root = w->top == 0, reset = f->reset;
     if (root && w->next_insert < w->m->n_inserts && (status = insert_before(w, e.tag, e.at))) return status;
@@ -625,6 +639,12 @@ int ef_scan(ef_input *in, uint64_t start, ef_encoding enc, const ef_matcher *m, 
     out->n_watch = m->n_watch;
     for (uint32_t i = 0; i < m->n_watch; i++) out->watch[i] = (ef_watch){m->watch[i], 0, -1, 0, 0};
     push(w, DATA_SET, in->size, 0, enc, 0, -1);
+    if (enc.implicit && in->size - start >= 8) {
+        /* Two letters of a VR where implicit VR has a length: other readers would take this for explicit VR. */
+        const uint8_t *p = ef_at(in, start, 8);
+        if (!p) status = fail(err, EF_IO, 0, 0, start);
+        else if (length_bytes(EF_VR(p[4], p[5]))) status = fail(err, EF_BAD_VR, u16(p, 0) << 16 | u16(p + 2, 0), EF_VR(p[4], p[5]), start + 4);
+    }
     while (w->top >= 0 && !status) {
         frame *f = &w->stack[w->top];
         if (w->top == 0 && w->pos == f->end && (status = insert_before(w, 0xFFFFFFFFu, w->pos))) break;

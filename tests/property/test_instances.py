@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from effacer_server.dicom.core import Source
@@ -40,6 +40,10 @@ def plain(outcome: bytes | Reason) -> bytes | Reason:
     return outcome if isinstance(outcome, Reason) else oracle.inflated(outcome)
 
 
+# What the generator also makes and every plan refuses: sequences under another VR, SOP classes that are no UID.
+ILL_FORMED = (Reason.VR_MISMATCH, Reason.BAD_SOP_CLASS)
+
+
 @settings(max_examples=1500)
 @given(generators)
 def test_engine_and_oracle_agree(rng: random.Random) -> None:
@@ -52,6 +56,7 @@ def test_engine_and_oracle_agree(rng: random.Random) -> None:
 def test_no_edits_no_change(rng: random.Random) -> None:
     data = generate.instance(rng)
     found = engine(data, KEEP_ALL)
+    assume(found not in ILL_FORMED)
     assert isinstance(found, bytes)
     old, new = oracle.read(data), oracle.read(found)
     assert old.data[old.start :] == new.data[new.start :]
@@ -66,7 +71,8 @@ def test_twice_is_once(rng: random.Random) -> None:
     rules = tuple(replace(rule, verb=calm.get(rule.verb, rule.verb)) for rule in (*plan.rules, plan.default))
     plan = replace(plan, rules=rules[:-1], default=rules[-1])
     once = engine(data, plan)
-    if isinstance(once, bytes) and not any(rule.creator for rule in rules):  # a creator may go and its block stay
+    # A creator may go and its block stay; an unknown sequence that was emptied no longer shows that it is one.
+    if isinstance(once, bytes) and not any(rule.creator or rule.vr in ("SQ", "UN") for rule in rules):
         assert plain(engine(once, plan)) == plain(once)
 
 
@@ -87,6 +93,7 @@ def test_references_are_closed(rng: random.Random) -> None:
     """One source UID becomes one new UID wherever it stands; what the standard registers and what is empty stays."""
     data = generate.instance(rng)
     found = engine(data, Plan((Rule(Verb.REGEN_UID, "test", 0, 0, "UI"),), KEEP_ALL.default))
+    assume(found not in ILL_FORMED)
     assert isinstance(found, bytes)
     old, new = collect(oracle.read(data).elements), collect(oracle.read(found).elements)
     mapping = dict(zip(old, new, strict=True))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 import grpc
@@ -16,7 +18,7 @@ from effacer_server.api.operations import OperationView, pack
 from effacer_server.api.search import search, to_struct
 from effacer_server.api.uploads import open_upload
 from effacer_server.dicom.metadata import read_metadata
-from effacer_server.errors import NotFound, Unsupported
+from effacer_server.errors import NotFound, ResourceExhausted, Unsupported
 from effacer_server.jobs.manager import Manager
 from effacer_server.jobs.record import Deletion, Record
 from effacer_server.jobs.results import instance_name
@@ -37,11 +39,23 @@ class DicomWebService(dicom_web_pb2_grpc.DicomWebServiceServicer):  # type: igno
     ) -> None:
         self._catalog, self._blobs, self._settings = catalog, blobs, settings
         self._manager, self._view = manager, view
+        # Streams live as long as their callers like; some threads stay free for calls that answer at once.
+        self._streams = threading.BoundedSemaphore(max(settings.rpc_threads * 5 // 8, 1))
+
+    @contextmanager
+    def _stream(self) -> Iterator[None]:
+        if not self._streams.acquire(blocking=False):
+            raise ResourceExhausted("STREAMS", "too many uploads and downloads at the same time; try again later")
+        try:
+            yield
+        finally:
+            self._streams.release()
 
     def StoreInstances(
         self, request_iterator: Iterator[dicom_web_pb2.StoreInstancesRequest], context: grpc.ServicerContext
     ) -> dicom_web_pb2.StoreInstancesResponse:
-        return open_upload(self._catalog, self._blobs, self._settings, request_iterator, context.is_active)
+        with self._stream():
+            return open_upload(self._catalog, self._blobs, self._settings, request_iterator, context.is_active)
 
     def RetrieveInstance(
         self, request: dicom_web_pb2.RetrieveInstanceRequest, context: grpc.ServicerContext
@@ -62,12 +76,13 @@ class DicomWebService(dicom_web_pb2_grpc.DicomWebServiceServicer):  # type: igno
         self, request: dicom_web_pb2.RetrieveMetadataRequest, context: grpc.ServicerContext
     ) -> Iterator[dicom_web_pb2.RetrieveMetadataResponse]:
         path = names.parse_dicom_path(request.name, "name", _STUDY, _SERIES, _INSTANCE)
-        for row in self._instances(path):
-            with self._blobs.open(row.key) as reader:
-                model = read_metadata(source_of(reader), self._settings.max_inflated_bytes)
-            yield dicom_web_pb2.RetrieveMetadataResponse(
-                name=instance_name(path.store, row.study, row.series, row.instance), metadata=to_struct(model)
-            )
+        with self._stream():
+            for row in self._instances(path):
+                with self._blobs.open(row.key) as reader:
+                    model = read_metadata(source_of(reader), self._settings.max_inflated_bytes)
+                yield dicom_web_pb2.RetrieveMetadataResponse(
+                    name=instance_name(path.store, row.study, row.series, row.instance), metadata=to_struct(model)
+                )
 
     def RetrieveFrames(self, request: Any, context: grpc.ServicerContext) -> NoReturn:
         raise Unsupported("", "this version does not retrieve frames; use RetrieveInstance")
@@ -111,18 +126,18 @@ class DicomWebService(dicom_web_pb2_grpc.DicomWebServiceServicer):  # type: igno
 
     def _retrieve(self, request: Any, level: int) -> Iterator[dicom_web_pb2.RetrieveResponse]:
         path = names.parse_dicom_path(request.name, "name", level)
-        wanted = request.transfer_syntax_uid
-        for row in self._instances(path):
-            if wanted not in ("", "*", row.transfer_syntax):
-                raise Unsupported(
-                    "transferSyntaxUid", "this version returns instances as they are stored; ask for * or nothing"
-                )
-            yield dicom_web_pb2.RetrieveResponse(instance_start=resources.instance_proto(row, path.store))
-            with self._blobs.open(row.key) as reader:
-                for at in range(0, reader.size, CHUNK_BYTES):
-                    chunk = reader.read(at, min(CHUNK_BYTES, reader.size - at))
-                    yield dicom_web_pb2.RetrieveResponse(chunk=chunk)
-            yield dicom_web_pb2.RetrieveResponse(instance_end=instance_pb2.InstanceEnd())
+        with self._stream():
+            for row in self._instances(path):
+                if request.transfer_syntax_uid not in ("", "*", row.transfer_syntax):
+                    raise Unsupported(
+                        "transferSyntaxUid", "this version returns instances as they are stored; ask for * or nothing"
+                    )
+                yield dicom_web_pb2.RetrieveResponse(instance_start=resources.instance_proto(row, path.store))
+                with self._blobs.open(row.key) as reader:
+                    for at in range(0, reader.size, CHUNK_BYTES):
+                        chunk = reader.read(at, min(CHUNK_BYTES, reader.size - at))
+                        yield dicom_web_pb2.RetrieveResponse(chunk=chunk)
+                yield dicom_web_pb2.RetrieveResponse(instance_end=instance_pb2.InstanceEnd())
 
     def _instances(self, path: DicomPath) -> Iterator[Instance]:
         """What a path names, at least one instance. Raises NotFound."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import struct
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 
@@ -135,11 +134,13 @@ def _split(text: str) -> list[str]:
     return values if any(values) else []
 
 
-def _number(text: str, kind: Callable[[str], object]) -> object:
+def _number(text: str, kind: type[int] | type[float]) -> int | float | None:
     try:
-        return kind(text)
+        number = kind(text)
     except ValueError:
         return None
+    # IS is a 32-bit integer (PS3.5 §6.2), and JSON knows no infinity.
+    return number if abs(number) < (1 << 31 if kind is int else float("inf")) else None
 
 
 def _person(name: str) -> dict[str, str]:

@@ -11,6 +11,7 @@ What cannot be done whole is Refused: nothing of it leaves.
 
 from __future__ import annotations
 
+import re
 import threading
 import zlib
 from collections.abc import Sequence
@@ -29,6 +30,8 @@ from effacer_server.policy.profiles import verb_for
 IMPLEMENTATION_CLASS_UID = "2.25.160846920116437958121037904126390127343"
 IMPLEMENTATION_VERSION_NAME = "EFFACER_0_1"
 
+# (0002,0002) is written by us, so that it may not hold just anything. Source: PS3.5 §9.1.
+_SOP_CLASS = re.compile(r"[0-9.]{0,64}\Z")
 # SOP classes come from files: a stream of invented ones must not grow us.
 _MOST_MATCHERS = 512
 
@@ -98,13 +101,16 @@ class Deidentifier:
         if deflated:
             source = core.inflate(source, meta, self._limits.inflated_bytes)
         # The data set's own word decides; the file meta's stands in where there is none.
-        own_class = core.capture(source, meta, (core.SOP_CLASS_UID,)).get(core.SOP_CLASS_UID)
-        edits = core.scan(source, meta, self._matcher(meta, core.text_of(own_class[1]) if own_class else ""))
+        found = core.capture(source, meta, (core.SOP_CLASS_UID,)).get(core.SOP_CLASS_UID)
+        own_class = (core.text_of(found[1]) if found else "") or meta.sop_class
+        edits = core.scan(source, meta, self._matcher(meta, own_class))
         segments = core.splice(source, edits, values.resolve(source, edits))
         instance = _uid(edits.final(core.SOP_INSTANCE_UID), core.SOP_INSTANCE_UID)
         study = _uid(edits.final(core.STUDY_INSTANCE_UID), core.STUDY_INSTANCE_UID)
         series = _uid(edits.final(core.SERIES_INSTANCE_UID), core.SERIES_INSTANCE_UID)
-        sop_class = core.text_of(edits.final(core.SOP_CLASS_UID) or b"") or meta.sop_class
+        sop_class = core.text_of(edits.final(core.SOP_CLASS_UID) or b"") or own_class
+        if not _SOP_CLASS.match(sop_class):
+            raise Refused(Reason.BAD_SOP_CLASS, core.SOP_CLASS_UID, "UI")
         if deflated:
             segments = [_deflate(source, segments)]
         head = file_head(sop_class, instance, meta.transfer_syntax)
@@ -117,8 +123,8 @@ class Deidentifier:
             study, series, instance, sop_class, meta.transfer_syntax, size, segments, source, edits.count, deflated
         )
 
-    def _matcher(self, meta: Meta, sop_class: str = "") -> core.Matcher:
-        key = (sop_class or meta.sop_class, meta.implicit, meta.big_endian)
+    def _matcher(self, meta: Meta, sop_class: str) -> core.Matcher:
+        key = (sop_class, meta.implicit, meta.big_endian)
         found = self._matchers.get(key)
         if found is None:
             found = compile_matcher(self._plan, self._keys, *key)

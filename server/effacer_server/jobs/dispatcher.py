@@ -28,7 +28,7 @@ from effacer_server.jobs.runners import open_runner
 from effacer_server.policy.plan import Keys, Plan
 from effacer_server.settings import Settings
 from effacer_server.store.blobs import Blobs
-from effacer_server.store.catalog import Catalog, Shard, SourceInstance
+from effacer_server.store.catalog import Catalog, InstanceError, Shard, SourceInstance
 
 log = logging.getLogger(__name__)
 
@@ -271,8 +271,10 @@ class Dispatcher:
         else:
             if claim.suspect:
                 claim.done_alone += results
-            elif len(results) < len(claim.instances) and not claim.job.ending:
-                self._hand_back(claim)  # the server stops: the whole shard is done again, into the same objects
+            elif len(results) < len(claim.instances) and (claim.job.ending or (OK, ""))[0] != CANCELLED:
+                # Only a cancelled operation may count a part: any other may be gone on with after a restart, and then
+                # the whole shard is done again, into the same objects.
+                self._hand_back(claim)
             else:
                 self._complete(claim, results)
 
@@ -331,6 +333,9 @@ class Dispatcher:
         claim.results = results
         job, shard = claim.job, claim.shard
         rows, errors = rows_of(results, claim.instances, job.source(shard), shard.destination_store_uid, job.name)
+        # Planned, but deleted from the source before this shard was read: nobody can name them any more.
+        gone = shard.instances - len(claim.instances)
+        errors += [InstanceError(source=job.source(shard), reason=str(Reason.SOURCE_GONE))] * max(gone, 0)
         try:
             completion = self._catalog.complete_shard(shard, rows, errors)
         except Unavailable:
@@ -340,9 +345,15 @@ class Dispatcher:
             self._hand_back(claim)
             self._end(job, RESOURCE_EXHAUSTED, error.message)
             return
-        except NotFound:
-            # The destination went away meanwhile, and its objects with it, but for those just written.
+        except NotFound as error:
             self._claims.remove(claim)
+            if error.reason == "OPERATION":
+                # Deleted with its dataset. What earlier shards wrote belongs to the destination now; this one's not.
+                self._end(job, NOT_FOUND, "the operation was deleted")
+                for written in rows:
+                    self._blobs.delete(written.row.key)
+                return
+            # The destination went away meanwhile, and its objects with it, but for those just written.
             self._end(job, NOT_FOUND, "the destination was deleted")
             self._blobs.delete_prefix(prefix_of(shard.destination_store_uid, job.name))
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import stat
 import threading
@@ -20,6 +21,8 @@ from effacer_server.jobs.runners import open_runner
 from effacer_server.jobs.work import source_of, write
 from effacer_server.store.blobs import Blobs, Writer, open_blobs
 from effacer_server.store.local import LocalReader
+
+log = logging.getLogger(__name__)
 
 #: Files per call of the executor: enough to hide its cost, few enough for a lively progress bar.
 _BATCH = 32
@@ -209,6 +212,10 @@ class FolderRun:
             results.append(FileResult(path, "", str(refused.reason), refused.tag, refused.vr, refused.position))
         except (OSError, EffacerError):
             results.append(FileResult(path, reason=str(Reason.IO)))
+        except Exception as error:
+            # The type says where to look; its text could hold a value.
+            log.error("a file failed with %s", type(error).__name__)
+            results.append(FileResult(path, reason=str(Reason.INTERNAL)))
         return False
 
 

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import json
 import re
+from typing import Any, cast
 
 from google.protobuf import json_format
+from google.protobuf.descriptor import Descriptor
 
 from effacer.v1 import deidentify_pb2
 from effacer_server.errors import InvalidConfig
 
 # json_format names the place as 'at "DeidentifyConfig.dicomTagConfig.actions[0]"' and the field in quotes.
 _UNKNOWN = re.compile(r'no field named "(?P<field>[^"]*)"(?: at "[A-Za-z]+\.?(?P<path>[^"]*)")?')
+# What a request body may hold next to its config.
+_REQUEST_FIELDS = {
+    "config", "sourceDataset", "source_dataset", "destinationDataset", "destination_dataset",
+    "sourceStore", "source_store", "destinationStore", "destination_store",
+}  # fmt: skip
 _AT = re.compile(r' at "?[A-Za-z]+\.(?P<path>[A-Za-z0-9_.\[\]]*[A-Za-z0-9_\]])')
 _FAILED = re.compile(r"Failed to parse (\w+) field")
 
@@ -28,17 +35,21 @@ def parse_config(text: str | bytes, path: str = "config") -> deidentify_pb2.Deid
             message names the field's path, never the document's values.
     """
     try:
-        document = json.loads(text)
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        where = f" (line {error.lineno})" if isinstance(error, json.JSONDecodeError) else ""
-        raise InvalidConfig(path, f"is not JSON{where}") from None
+        document = json.loads(text, object_pairs_hook=_once)
+    except json.JSONDecodeError as error:
+        raise InvalidConfig(path, f"is not JSON (line {error.lineno})") from None
+    except (ValueError, RecursionError):
+        raise InvalidConfig(path, "is not JSON that can be read: nested too deep, or a number too long") from None
     if isinstance(document, dict) and "config" in document:
         for name in {"filterConfig", "filter_config"} & document.keys():
             raise InvalidConfig(name, "selects from a store; here the config applies to everything")
+        for name in document.keys() - _REQUEST_FIELDS:
+            raise InvalidConfig(name, "is not a field of a request", "UNKNOWN_FIELD")
         document = document["config"]
     if not isinstance(document, dict):
         raise InvalidConfig(path, "must be a JSON object")
     message = deidentify_pb2.DeidentifyConfig()
+    _check_shape(document, cast(Descriptor, message.DESCRIPTOR), path)
     try:
         json_format.ParseDict(document, message)
     except json_format.ParseError as error:
@@ -46,6 +57,38 @@ def parse_config(text: str | bytes, path: str = "config") -> deidentify_pb2.Deid
     except (TypeError, AttributeError):
         raise InvalidConfig(path, "must be a JSON object") from None
     return message
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object whose names stand once, whether as actionsList or actions_list: of two, one would be dropped."""
+    seen: set[str] = set()
+    for name, _ in pairs:
+        plain = name.replace("_", "").lower()
+        if plain in seen:
+            raise InvalidConfig(name, "stands twice in one object")
+        seen.add(plain)
+    return dict(pairs)
+
+
+def _check_shape(value: Any, descriptor: Descriptor, path: str) -> None:
+    """Objects where messages stand, lists where fields repeat; json_format reads an empty list as an empty message."""
+    if not isinstance(value, dict):
+        raise InvalidConfig(path, "must be a JSON object")
+    fields = {name: field for field in descriptor.fields for name in (field.json_name, field.name)}
+    for name, inner in value.items():
+        field, at = fields.get(name), f"{path}.{name}"
+        if field is None:
+            raise InvalidConfig(at, "is not a field", "UNKNOWN_FIELD")
+        if inner is None:
+            continue
+        if field.is_repeated and not isinstance(inner, list):
+            raise InvalidConfig(at, "must be a list")
+        for number, element in enumerate(inner if field.is_repeated else [inner]):
+            where = f"{at}[{number}]" if field.is_repeated else at
+            if field.message_type is not None:
+                _check_shape(element, field.message_type, where)
+            elif field.type == field.TYPE_STRING and not isinstance(element, str):
+                raise InvalidConfig(where, "must be a string")
 
 
 def _invalid(text: str, path: str) -> InvalidConfig:

@@ -156,7 +156,9 @@ def _basic_rules(edition: facts.Edition) -> tuple[Rule, ...]:
         if known is None or len(row.basic.split("/")) < len(known.basic.split("/")):
             rows[row.tag, row.mask] = row
     because = f"PS3.15 {table.edition} E.1-1"
-    return tuple(_rule(row, because) for row in rows.values())
+    # Command and file meta elements have no business in a data set; other readers show them all the same.
+    strays = (Rule(Verb.DELETE, "PS3.10 §7.1", group, 0xFFFF0000) for group in (0x00000000, 0x00020000))
+    return (*(_rule(row, because) for row in rows.values()), *strays)
 
 
 def _rule(row: facts.ProfileRow, because: str) -> Rule:

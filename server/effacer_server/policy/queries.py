@@ -85,11 +85,13 @@ def parse_query(text: str) -> Query:
 
 
 def _private(group: int, creator: str, element: int) -> Query:
-    creator = creator.rstrip(" ")
+    creator = creator.strip(" ")
     if not group & 1:
         raise ValueError("names a private creator in an even group; private groups are odd")
     if not creator.strip() or len(creator) > 64 or "\\" in creator:  # VR LO, one value: PS3.5 §6.2
         raise ValueError("names a private creator that is empty, longer than 64 characters or has a backslash")
+    if not creator.isascii():  # what bytes it has in a file depends on the file's character set
+        raise ValueError("names a private creator with other characters than ASCII; name its elements by tag or VR")
     return Query(group << 16 | element, 0xFFFF00FF, creator=creator)
 
 
