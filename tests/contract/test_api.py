@@ -762,3 +762,46 @@ class _Hold:
 
 def _io(data: bytes) -> io.BytesIO:
     return io.BytesIO(data)
+
+
+def test_idle_streams_leave_room_for_other_calls(api: Api, dataset: str) -> None:
+    store = api.store(dataset, "busy")
+    free, refused = threading.Event(), threading.Semaphore(0)
+
+    def idle() -> Iterator[dicom_web_pb2.StoreInstancesRequest]:
+        yield dicom_web_pb2.StoreInstancesRequest(parent=store)
+        free.wait(120)
+
+    calls = [api.web.StoreInstances.future(idle()) for _ in range(24)]  # of 32 threads, 20 take streams
+    for call in calls:
+        call.add_done_callback(lambda _: refused.release())
+    for _ in range(4):
+        assert refused.acquire(timeout=120)
+    assert api.stores.GetDicomStore(dicom_store_pb2.GetDicomStoreRequest(name=store)).name == store
+    done = [call for call in calls if call.done()]
+    assert {call.code() for call in done} == {grpc.StatusCode.RESOURCE_EXHAUSTED}
+    free.set()
+    assert sum(call.exception() is None for call in calls) == 20
+
+
+def test_an_instance_above_the_limit_is_too_large_whether_declared_or_not(api: Api, dataset: str) -> None:
+    store = api.store(dataset, "large")
+    data = bytes(9 << 20)
+    undeclared = list(upload_messages(store, [("x", data)]))
+    declared = [dicom_web_pb2.StoreInstancesRequest.FromString(message.SerializeToString()) for message in undeclared]
+    declared[1].instance_start.size_bytes = len(data)
+    for messages in (undeclared, declared):
+        (result,) = api.web.StoreInstances(iter(messages)).results
+        assert "TOO_LARGE" in result.status.message
+
+
+def test_numbers_beyond_their_vr_break_no_search(api: Api, dataset: str) -> None:
+    store = api.store(dataset, "numbers")
+    raw = synth.ct(1, size=16)
+    at = raw.index(b"\x20\x00\x13\x00IS") + 6
+    size = int.from_bytes(raw[at : at + 2], "little")
+    long = raw[:at] + (400).to_bytes(2, "little") + b"9" * 400 + raw[at + 2 + size :]
+    (result,) = api.upload(store, [("x", long)])
+    assert result.status.code == 0
+    found = api.web.SearchForInstances(dicom_web_pb2.SearchForInstancesRequest(parent=store)).results
+    assert len(found) == 1

@@ -340,3 +340,54 @@ def _drain(manager: Manager) -> None:
     done = threading.Event()
     manager._dispatcher.post(done.set)
     done.wait()
+
+
+def test_a_source_deleted_meanwhile_leaves_what_was_written(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The operation goes with the source's dataset; the destination in another dataset keeps whole shards."""
+    other = DATASET + "2"
+    house.catalog.create_dataset(Dataset(other, "d2", "{}"))
+    house.catalog.create_store(DicomStore(other + "/dicomStores/far", other, "far", "{}"))
+    gate = Gate(3)
+    monkeypatch.setattr(work, "run", gate)
+    manager = house.manager()
+    house.submit(manager, destination="far")
+    assert gate.reached.wait(60)
+    for prefix in house.catalog.delete_dataset(DATASET):
+        house.blobs.delete_prefix(prefix)
+    gate.free.set()
+    manager.stop(30)
+    assert len(house.content("far")) == 6, "two shards were done, each row has its object, and nothing else is there"
+
+
+def test_only_a_cancelled_operation_counts_part_of_a_shard(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever else ends it may be gone on with after a restart, and then every instance must come."""
+    first = True
+
+    def partly(task: work.Task, stop: Callable[[], bool] = lambda: False) -> Any:
+        nonlocal first
+        results = run(task, stop)
+        if first:
+            first = False
+            return results
+        manager._dispatcher._jobs[0].ending = (8, "full")  # as another shard's ResourceExhausted leaves it
+        return results[:1]
+
+    monkeypatch.setattr(work, "run", partly)
+    manager = house.manager()
+    operation = house.finish(manager, house.submit(manager))
+    assert operation.result_code == 8
+    counters = house.catalog.counters(operation.name)
+    assert (counters.success, counters.failure, counters.pending) == (3, 0, COUNT - 3)
+
+
+def test_instances_deleted_from_the_source_meanwhile_are_counted(house: House) -> None:
+    waiting = house.manager(start=False)  # writes the operation and its shards down, and runs none
+    operation = house.submit(waiting)
+    waiting._chores.shutdown(wait=True)
+    house.managers.remove(waiting)
+    gone = next(house.catalog.iterate_instances("in"))
+    house.catalog.delete_instances("in", gone.study, gone.series, gone.instance)
+    operation = house.finish(house.manager(), operation)
+    counters = house.catalog.counters(operation.name)
+    assert (counters.success, counters.failure, counters.pending) == (COUNT - 1, 1, 0)
+    assert house.catalog.count_errors(operation.name) == {"SOURCE_GONE": 1}

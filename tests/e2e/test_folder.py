@@ -112,6 +112,19 @@ def test_nothing_is_left_out_without_a_word(scans: Path, tmp_path: Path) -> None
     assert sorted(str(rows[name].get("reason")) for name in ("a.dcm", "link.dcm")) == ["None", "UID_COLLISION"]
 
 
+def test_file_names_that_are_markup_or_no_text(scans: Path, tmp_path: Path) -> None:
+    (scans / "[").mkdir()
+    (scans / "[" / "x].dcm").write_text("no DICOM")
+    with open(os.fsencode(scans) + b"/\xff.dcm", "wb") as file:
+        file.write(b"no DICOM")
+    ended = run(scans, tmp_path / "clean", BASIC)
+    assert ended.returncode == 3
+    assert "[/x].dcm" in ended.stderr
+    rows = report_of(tmp_path / "clean")
+    assert len(rows) == 5
+    assert rows["\udcff.dcm"]["reason"] == "NOT_DICOM"
+
+
 @pytest.mark.parametrize("what", ["report", "out"])
 def test_places_that_cannot_be_written_are_named(scans: Path, tmp_path: Path, what: str) -> None:
     blocker = tmp_path / "file"
