@@ -61,7 +61,9 @@ fuzz: $(VENV)/stamp
 # Figures ---------------------------------------------------------------------------------------------------------
 bench: bench-tags bench-memory bench-header
 
+# Peers are measured where they are to be had: gdcmanon comes with Debian's libgdcm-tools.
 bench-tags: $(VENV)/stamp
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
 	$(BIN)/python -m bench.tags
 
 bench-memory: $(VENV)/stamp

@@ -61,7 +61,7 @@ def contestants(scratch: Path) -> list[Contestant]:
 def _dicom_anonymizer() -> Contestant:
     name = "dicom-anonymizer"
     if importlib.util.find_spec("dicomanonymizer") is None:
-        return Contestant(name, missing="not installed (pip install dicom-anonymizer)")
+        return Contestant(name, missing="not installed (make bench-tags installs it)")
     code = "from dicomanonymizer.anonymizer import main; main()"
     return Contestant(name, (sys.executable, "-c", code, "{in}", "{out}"), slow=True, makes_out=True)
 

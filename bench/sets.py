@@ -33,7 +33,7 @@ class SetKind:
 
 
 SETS = (
-    SetKind("ct", "CT 512x512, about 200 elements, private blocks", 2400, 200),
+    SetKind("ct", "CT 512x512, about 200 elements, private blocks", 2400, 400),
     SetKind("sr", "SR, about 2,000 elements", 2400, 24),
     SetKind("us", "US cine, JPEG baseline, 30 frames", 3000, 300),
     SetKind("enhanced", "enhanced CT, 500 functional groups", 200, 4),
