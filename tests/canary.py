@@ -6,6 +6,8 @@ It knows the tables (which attributes identify), never the code that removes the
 from __future__ import annotations
 
 import random
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from effacer_server.dicom import facts
@@ -33,6 +35,17 @@ class Canaries:
     data: bytes
     gone: tuple[bytes, ...]
     kept: tuple[bytes, ...]
+
+
+def tokens_in(tokens: Iterable[bytes], where: bytes) -> list[bytes]:
+    """Which tokens stand there. One of digits alone counts only where no digit stands next to it: new UIDs are random
+    numbers of some forty digits, and hold every date once in a while.
+    """
+    return [
+        token
+        for token in tokens
+        if token in where and (not token.isdigit() or re.search(rb"(?<![0-9])" + token + rb"(?![0-9])", where))
+    ]
 
 
 class Planter:
