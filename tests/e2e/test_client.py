@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,13 +16,13 @@ import pytest
 from pydicom.data import get_testdata_file
 
 import effacer
+from bench.served import served
 from effacer.v1 import deidentify_pb2
 
 REQUESTS = Path(__file__).parent.parent / "golden" / "requests"
 LOCATION = "projects/e2e/locations/here"
 # CT and MR, explicit and implicit little endian, and one of the two with encapsulated frames.
 FILES = ("CT_small.dcm", "MR_small.dcm", "MR_small_implicit.dcm", "JPEG2000.dcm")
-STARTS_WITHIN_S = 60
 
 
 @dataclass(frozen=True)
@@ -39,21 +38,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     folder = tmp_path_factory.mktemp("server")
     root = folder / "root"
     root.mkdir()
-    arguments = ["serve", "--data", str(folder / "data"), "--grpc-address", "127.0.0.1:0", "--root", root.as_uri()]
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "effacer_server", *arguments], stdout=subprocess.PIPE, stderr=log, text=True
-        )
-    try:
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        assert line.startswith("effacer ready grpc="), (folder / "log").read_text()
-        yield Place(line.split("grpc=")[1].split()[0], root)
-    finally:
-        process.send_signal(signal.SIGTERM)
-        code = process.wait(STARTS_WITHIN_S)
-        process.stdout.close()
-    assert code == 0
+    with served(folder / "data", "--root", root.as_uri()) as server:
+        yield Place(server.target, root)
 
 
 @pytest.fixture
