@@ -8,8 +8,9 @@ NATIVE := $(wildcard server/native/*.c server/native/*.h) server/effacer_server/
 WARNINGS := -std=c11 -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Werror
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -g -O1
 FUZZ_SECONDS ?= 10
+FUZZ_RUNS ?= 10000000
 
-.PHONY: demo test check gen native-check fuzz bench bench-tags bench-memory bench-header serve clean
+.PHONY: demo test debian proof check gen native-check fuzz fuzz-long bench bench-tags bench-memory bench-header bench-scorecard serve clean
 
 # Set-up ----------------------------------------------------------------------------------------------------------
 # The stamp depends on what is compiled, so that a changed core is built again.
@@ -24,8 +25,21 @@ $(VENV)/stamp: pyproject.toml constraints.txt $(NATIVE)
 demo: $(VENV)/stamp
 	$(BIN)/python -m tools.demo
 
-test: check fuzz
+test: debian check fuzz
 	$(BIN)/pytest
+
+# Readers that outputs are checked with. Where they cannot be installed their tests are skipped, under CI they fail.
+debian:
+	@if ! command -v dcmdump >/dev/null || ! command -v dciodvfy >/dev/null; then \
+	  if test "$$(id -u)" = 0 && command -v apt-get >/dev/null; then \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends dcmtk dicom3tools \
+	      || echo 'dcmtk and dicom3tools could not be installed: the tests that need them are skipped'; \
+	  else echo 'dcmtk and dicom3tools are not installed (apt-get needs root): the tests that need them are skipped'; fi; \
+	fi
+
+# Every real file under every config, engine against oracle: minutes, where `make test` takes a sample.
+proof: $(VENV)/stamp
+	$(BIN)/python -m tests.proof
 
 serve: $(VENV)/stamp
 	$(BIN)/effacer-server serve
@@ -54,12 +68,29 @@ native-check:
 
 fuzz: $(VENV)/stamp
 	mkdir -p build/fuzz
-	gcc $(WARNINGS) $(SANITIZE) -Iserver/native -o build/fuzz/scan server/native/*.c server/native/fuzz/*.c
 	$(BIN)/python -m tests.corpus build/fuzz/seeds
-	build/fuzz/scan -seconds=$(FUZZ_SECONDS) build/fuzz/seeds
+	for target in scan splice; do \
+	  gcc $(WARNINGS) $(SANITIZE) -Iserver/native -o build/fuzz/$$target server/native/*.c \
+	    server/native/fuzz/driver.c server/native/fuzz/world.c server/native/fuzz/fuzz_$$target.c; \
+	  build/fuzz/$$target -seconds=$(FUZZ_SECONDS) -crash=build/fuzz/crash-$$target build/fuzz/seeds; \
+	done
+
+# The same targets under libFuzzer, which watches coverage: half of the runs each, on one core. docs/fuzzing.md
+fuzz-long: $(VENV)/stamp
+	command -v clang >/dev/null || { echo 'fuzz-long needs clang with libFuzzer (apt-get install clang)'; exit 1; }
+	mkdir -p build/fuzz/corpus-scan build/fuzz/corpus-splice
+	$(BIN)/python -m tests.corpus build/fuzz/seeds
+	for target in scan splice; do \
+	  clang -std=c11 -fsanitize=fuzzer $(SANITIZE) -O2 -Iserver/native -o build/fuzz/long-$$target server/native/*.c \
+	    server/native/fuzz/world.c server/native/fuzz/fuzz_$$target.c; \
+	done
+	for target in scan splice; do \
+	  build/fuzz/long-$$target -runs=$$(($(FUZZ_RUNS) / 2)) -max_len=32768 -timeout=60 -rss_limit_mb=4096 \
+	    -print_final_stats=1 -artifact_prefix=build/fuzz/$$target- build/fuzz/corpus-$$target build/fuzz/seeds; \
+	done
 
 # Figures ---------------------------------------------------------------------------------------------------------
-bench: bench-tags bench-memory bench-header
+bench: bench-tags bench-memory bench-header bench-scorecard
 
 # Peers are measured where they are to be had: gdcmanon comes with Debian's libgdcm-tools.
 bench-tags: $(VENV)/stamp
@@ -71,6 +102,9 @@ bench-memory: $(VENV)/stamp
 
 bench-header: $(VENV)/stamp
 	$(BIN)/python -m bench.header_walk
+
+bench-scorecard: $(VENV)/stamp
+	$(BIN)/python -m bench.scorecard
 
 clean:
 	rm -rf build $(VENV) demo-out bench-out

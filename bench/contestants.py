@@ -6,12 +6,16 @@ import importlib.util
 import json
 import shutil
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from bench.measure import run_child
+from bench import orthanc
+from bench.measure import Cost, run_child
 
 OURS, LEAN, COPY = "effacer", "lean pydicom", "cp -r"
+ANONYMIZER, GDCMANON, ORTHANC = "dicom-anonymizer", "gdcmanon -e", "Orthanc"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +28,9 @@ class Contestant:
         slow: takes the short set.
         makes_out: the output folder must exist before.
         copies: does not de-identify, so that its outputs are counted only.
-    same: must come to the very bytes effacer comes to.
+        same: must come to the very bytes effacer comes to.
         missing: why it cannot run here; "" when it can.
+        measure: called with both folders in place of the command, where a child's own CPU time is not what counts.
     """
 
     name: str
@@ -35,6 +40,7 @@ class Contestant:
     copies: bool = False
     same: bool = False
     missing: str = ""
+    measure: Callable[[Path, Path], Cost] | None = None
 
     def call(self, source: Path, destination: Path) -> list[str]:
         """The command line for these folders."""
@@ -48,18 +54,20 @@ def contestants(scratch: Path) -> list[Contestant]:
     profile = {"dicomTagConfig": {"profileType": "ATTRIBUTE_CONFIDENTIALITY_BASIC_PROFILE"}}
     config.write_text(json.dumps(profile), encoding="utf-8")
     server = (sys.executable, "-m", "effacer_server", "deidentify", "{in}", "{out}")
+    report = str(scratch / "report.json")
     lean = (sys.executable, "-m", "bench.lean_pydicom", "{in}", "{out}", str(config), str(data))
     return [
         Contestant(COPY, ("cp", "-r", "{in}", "{out}"), copies=True),
-        Contestant(OURS, (*server, "--config", str(config), "--data", str(data), "--jobs", "1")),
+        Contestant(OURS, (*server, "--config", str(config), "--data", str(data), "--jobs", "1", "--report", report)),
         Contestant(LEAN, lean, slow=True, same=True),
         _dicom_anonymizer(),
         _gdcmanon(scratch),
+        _orthanc(scratch),
     ]
 
 
 def _dicom_anonymizer() -> Contestant:
-    name = "dicom-anonymizer"
+    name = ANONYMIZER
     if importlib.util.find_spec("dicomanonymizer") is None:
         return Contestant(name, missing="not installed (make bench-tags installs it)")
     code = "from dicomanonymizer.anonymizer import main; main()"
@@ -68,7 +76,7 @@ def _dicom_anonymizer() -> Contestant:
 
 def _gdcmanon(scratch: Path) -> Contestant:
     """gdcmanon de-identifies with `-e`, which wants a certificate: the originals are encrypted into each output."""
-    name = "gdcmanon -e"
+    name = GDCMANON
     for program, package in (("gdcmanon", "libgdcm-tools"), ("openssl", "openssl")):
         if shutil.which(program) is None:
             return Contestant(name, missing=f"{program} is not on PATH (apt-get install {package})")
@@ -77,3 +85,11 @@ def _gdcmanon(scratch: Path) -> Contestant:
     run_child([*request, "-keyout", str(scratch / "key.pem"), "-out", str(certificate)], scratch / "openssl.log")
     command = ("gdcmanon", "-e", "-c", str(certificate), "-r", "-i", "{in}", "-o", "{out}")
     return Contestant(name, command, slow=True, makes_out=True)
+
+
+def _orthanc(scratch: Path) -> Contestant:
+    """A server: what counts is its CPU time over the anonymize calls, see bench.orthanc."""
+    name = ORTHANC
+    if orthanc.program() is None:
+        return Contestant(name, missing="Orthanc is not installed (apt-get install orthanc)")
+    return Contestant(name, slow=True, measure=partial(orthanc.measure, scratch=scratch / "orthanc"))

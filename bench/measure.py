@@ -6,7 +6,8 @@ import mmap
 import os
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,13 +53,25 @@ def run_child(command: Sequence[str], log: Path, environment: dict[str, str] | N
     return Cost(usage.ru_utime + usage.ru_stime, wall)
 
 
-def touch_memory(size_bytes: int) -> None:
-    """Takes memory, writes to every page of it and gives it back.
+#: One page of so many bytes stays taken. Hypervisors take back free memory in blocks of 2 MiB and more.
+_KEPT_EVERY = 1 << 20
+
+
+@contextmanager
+def memory_at_hand(size_bytes: int) -> Iterator[None]:
+    """Sees to it that so much free memory is the machine's own, and stays so.
 
     On a virtual machine the first touch of a page is the hypervisor's work and lands on whoever comes first: several
-    times what the copy into that page costs. The pages just given back are the next ones handed out, so after this all
-    contestants work in memory that is there.
+    times what the copy into that page costs. Touching it once does not help for long: where free pages are reported to
+    the hypervisor (free page reporting, seconds after they were freed) it takes them back, and a contestant that runs
+    longer than another pays for more of them. So memory is taken and touched, and given back but for a page here and
+    there: the free blocks between those are too small to be reported, and the first to be handed out.
     """
     with mmap.mmap(-1, size_bytes) as memory:
         for at in range(0, size_bytes, mmap.PAGESIZE):
             memory[at] = 1
+        for at in range(0, size_bytes, _KEPT_EVERY):
+            length = min(_KEPT_EVERY, size_bytes - at) - mmap.PAGESIZE
+            if length > 0:
+                memory.madvise(mmap.MADV_DONTNEED, at + mmap.PAGESIZE, length)
+        yield

@@ -4,7 +4,7 @@
 
 The instance comes from a sparse file and goes nowhere but into a checksum, so that the client holds a chunk of it as
 well. Growth is the highest resident set (VmHWM, which the kernel keeps, so that no peak is missed between two looks)
-less the resident set of the idle server just started. Ends with 1 when it is 64 MiB or more, or the pixel data that
+less the resident set of the idle server just started. Ends with 1 when it is 32 MiB or more, or the pixel data that
 comes out is not what went in. Linux only. Writes bench-out/memory.json.
 """
 
@@ -32,7 +32,7 @@ import effacer
 from bench.served import Served, served
 from tests.synth import ct
 
-FLOOR_MIB = 64.0
+FLOOR_MIB = 32.0
 DATASET = "projects/bench/locations/here/datasets/memory"
 KINDS = ("native", "encapsulated")
 _FRAME_BYTES = 512 * 512 * 2

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from struct import pack
 
 import pydicom
 
@@ -23,7 +25,7 @@ class SetKind:
         name: key of tests.synth.KINDS.
         title: what it holds.
         count: instances for contestants that work near the speed of copying.
-        slow_count: instances (the first ones of the same set) for those that parse every element.
+        slow_count: instances (the first ones of the same set) for those that parse every element; 0: they stay out.
     """
 
     name: str
@@ -37,7 +39,10 @@ SETS = (
     SetKind("sr", "SR, about 2,000 elements", 2400, 24),
     SetKind("us", "US cine, JPEG baseline, 30 frames", 3000, 300),
     SetKind("enhanced", "enhanced CT, 500 functional groups", 200, 4),
+    SetKind("large", "multi-frame CT of 2,048 frames", 2, 0),
 )
+#: Frames of 512 KiB in an instance of the set "large": 1 GiB.
+_LARGE_FRAMES = 2048
 
 
 def write_instances(folder: Path, kind: str, count: int, seed: int = 1) -> int:
@@ -46,6 +51,8 @@ def write_instances(folder: Path, kind: str, count: int, seed: int = 1) -> int:
     They are on the disk when this returns: nobody pays later for writing them back.
     """
     folder.mkdir(parents=True)
+    if kind == "large":
+        return sum(_write_large(folder / f"{number:05}.dcm", number) for number in range(1, count + 1))
     drawn = [KINDS[kind](seed, None, number) for number in range(1, min(count, _DRAWN) + 1)]
     uids = [sop_instance(data) for data in drawn]
     total = 0
@@ -57,6 +64,20 @@ def write_instances(folder: Path, kind: str, count: int, seed: int = 1) -> int:
         total += len(data)
     os.sync()
     return total
+
+
+def _write_large(path: Path, number: int) -> int:
+    """A CT as one instance of many frames, all alike; no holes, which a copy could skip."""
+    instance = pydicom.dcmread(io.BytesIO(KINDS["ct"](1, None, number)))
+    frame = instance.PixelData
+    del instance.PixelData
+    instance.NumberOfFrames = _LARGE_FRAMES
+    pydicom.dcmwrite(path, instance, implicit_vr=False, little_endian=True)
+    with path.open("ab") as file:
+        file.write(b"\xe0\x7f\x10\x00OW\0\0" + pack("<I", len(frame) * _LARGE_FRAMES))
+        for _ in range(_LARGE_FRAMES):
+            file.write(frame)
+    return path.stat().st_size
 
 
 def link_first(source: Path, folder: Path, count: int) -> None:

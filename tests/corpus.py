@@ -1,41 +1,56 @@
-"""The real files of the tests: pydicom's bundled ones and those of the PyPI package pydicom-data. Never downloads."""
+"""The real files of the tests: pydicom's own and those of the packages pydicom-data and deid-data. Never downloads."""
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import importlib.util
 import sys
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pydicom
 
 # Files that no DICOM reader is asked to read.
-OTHER_SUFFIXES = {".py", ".pyc", ".txt", ".json", ".dump", ".gz", ".icc"}
+OTHER_SUFFIXES = {".py", ".pyc", ".txt", ".json", ".dump", ".gz", ".icc", ".md", ".zip"}
+# Larger files are for `make proof`: the slow reference takes seconds for each.
+LARGEST = 8 << 20
 
 
 def roots() -> dict[str, Path]:
-    """Where the two collections are installed, by a short name."""
+    """Where the collections are installed, by a short name."""
     found = {"pydicom": Path(pydicom.__file__).parent / "data" / "test_files"}
     found["charset"] = Path(pydicom.__file__).parent / "data" / "charset_files"
-    spec = importlib.util.find_spec("data_store")  # the import name of pydicom-data
-    if spec is not None and spec.origin is not None:
-        found["pydicom-data"] = Path(spec.origin).parent / "data"
+    for name, module in (("pydicom-data", "data_store"), ("deid-data", "deid_data")):
+        spec = importlib.util.find_spec(module)
+        if spec is not None and spec.origin is not None:
+            found[name] = Path(spec.origin).parent / "data"
     return found
 
 
-def files() -> Iterator[tuple[str, Path]]:
-    """(short relative id, path) of every file, in a stable order."""
+def files(largest: int | None = LARGEST) -> Iterator[tuple[str, Path]]:
+    """(short relative id, path) of every file of at most `largest` bytes (None: of all), in a stable order."""
     for name, root in roots().items():
         for path in sorted(root.rglob("*")):
-            if path.is_file() and path.suffix.lower() not in OTHER_SUFFIXES:
+            if not path.is_file() or path.suffix.lower() in OTHER_SUFFIXES:
+                continue
+            if largest is None or path.stat().st_size <= largest:
                 yield f"{name}/{path.relative_to(root).as_posix()}", path
 
 
-def instances() -> Iterator[tuple[str, bytes]]:
-    """(short relative id, bytes) of every file, in the same order."""
-    for name, path in files():
+def instances(largest: int | None = LARGEST) -> Iterator[tuple[str, bytes]]:
+    """(short relative id, bytes) of every file, in the same order; without a limit also of those that are packed."""
+    for name, path in files(largest):
         yield name, path.read_bytes()
+    if largest is None:
+        for name, root in roots().items():
+            for path in sorted(root.rglob("*.gz")):
+                yield f"{name}/{path.relative_to(root).as_posix()}", gzip.decompress(path.read_bytes())
+            for path in sorted(root.rglob("*.zip")):
+                with zipfile.ZipFile(path) as archive:
+                    for member in archive.namelist():
+                        yield f"{name}/{path.relative_to(root).as_posix()}/{member}", archive.read(member)
 
 
 def main(folder: Path, largest: int = 65536) -> None:

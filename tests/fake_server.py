@@ -20,6 +20,8 @@ from effacer.v1 import (
     dataset_pb2,
     dataset_pb2_grpc,
     deidentify_pb2,
+    deidentify_service_pb2,
+    deidentify_service_pb2_grpc,
     dicom_store_pb2,
     dicom_store_pb2_grpc,
     dicom_web_pb2,
@@ -279,6 +281,102 @@ class _Log(operation_metadata_pb2_grpc.OperationLogServiceServicer):
         return operation_metadata_pb2.ListOperationErrorsResponse(entries=found, next_page_token=token)
 
 
+class _Deidentify(deidentify_service_pb2_grpc.DeidentifyServiceServicer):
+    """Instances come back in capital letters; those that begin with `BAD` are refused."""
+
+    def __init__(self, fake: Fake) -> None:
+        self.fake = fake
+
+    def ExplainConfig(self, request: Any, context: Any) -> Any:
+        self.fake.note(request, context)
+        rule = deidentify_service_pb2.PlanRule(
+            selector="(0010,0010)",
+            keyword="PatientName",
+            action="ELEMENT_ACTION_KEEP",
+            because="actions[0]",
+            words="stays",
+        )
+        default = deidentify_service_pb2.PlanRule(
+            selector="any", action="ELEMENT_ACTION_DELETE", because="p", words="goes"
+        )
+        content = deidentify_service_pb2.PlanContentRule(
+            code="121022", scheme="DCM", because="options.x", words="goes too"
+        )
+        return deidentify_service_pb2.ExplainConfigResponse(
+            plan_fingerprint="f00", edition="2018e", rules=[rule], default_rule=default, stamps=[rule],
+            content_rules=[content], notes=["a note"], text="edition 2018e\nplan\n",
+        )  # fmt: skip
+
+    def StreamDeidentify(self, requests: Iterator[Any], context: Any) -> Iterator[Any]:
+        response = deidentify_service_pb2.StreamDeidentifyResponse
+        for index, (label, data) in enumerate(self._instances(requests, context)):
+            if data is None:
+                accepted = deidentify_service_pb2.ConfigAccepted(plan_fingerprint="f00", notes=["a note"])
+                yield response(config_accepted=accepted)
+            elif data.startswith(b"BAD"):
+                refused = status("INVALID_ARGUMENT", "NOT_DICOM position=0", "NOT_DICOM", position="0")
+                if data == b"BAD size":
+                    refused = status("INVALID_ARGUMENT", "another size", "SIZE_MISMATCH")
+                answer = deidentify_service_pb2.RefusedInstance(index=index - 1, label=label, status=refused)
+                yield response(instance_refused=answer)
+            else:
+                instance = self._instance(index - 1, data)
+                yield response(
+                    instance_start=deidentify_service_pb2.DeidentifiedInstance(index=index - 1, instance=instance)
+                )
+                for at in range(0, len(data), 3):
+                    yield response(chunk=data[at : at + 3].upper())
+                if data != b"cut off":
+                    yield response(instance_end=instance_pb2.InstanceEnd())
+
+    def StreamPreview(self, requests: Iterator[Any], context: Any) -> Iterator[Any]:
+        for index, (_, data) in enumerate(self._instances(requests, context)):
+            if data is not None:
+                yield from self._preview(index - 1, "", data)
+
+    def PreviewDeidentify(self, request: Any, context: Any) -> Iterator[Any]:
+        self.fake.note(request, context)
+        for index, name in enumerate(request.names):
+            yield from self._preview(index, name, b"BAD" if name.endswith(".404") else b"data")
+
+    def _preview(self, index: int, name: str, data: bytes) -> Iterator[Any]:
+        answer = deidentify_service_pb2.PreviewDeidentifyResponse(index=index, name=name, plan_fingerprint="f00")
+        if data.startswith(b"BAD"):
+            answer.status.CopyFrom(status("INVALID_ARGUMENT", "NOT_DICOM position=0", "NOT_DICOM", position="0"))
+            yield answer
+            return
+        answer.instance.CopyFrom(self._instance(index, data))
+        answer.elements.add(
+            path="(0010,0010)", keyword="PatientName", vr="PN", action="ELEMENT_ACTION_RESET", new_value="PLACEHOLDER",
+            because="actions[0]", old_kind="PN, 1 value, 8 bytes", old_value="Old\x1b[1mName",
+        )  # fmt: skip
+        yield answer
+        more = deidentify_service_pb2.PreviewDeidentifyResponse(index=index, name=name, plan_fingerprint="f00")
+        more.elements.add(path="(0012,0062)", keyword="PatientIdentityRemoved", vr="CS", action="ELEMENT_ACTION_STAMP")
+        yield more
+
+    def _instance(self, index: int, data: bytes) -> instance_pb2.Instance:
+        uid = "1.2.3.9" if data.startswith(b"same") else f"1.2.3.{index}"
+        return instance_pb2.Instance(
+            study_instance_uid="1.2", series_instance_uid="1.2.3", sop_instance_uid=uid, size_bytes=len(data)
+        )
+
+    def _instances(self, requests: Iterator[Any], context: Any) -> Iterator[tuple[str, bytes | None]]:
+        """What comes, with None first, for the config."""
+        label, data = "", b""
+        for message in requests:
+            payload = message.WhichOneof("payload")
+            if payload in ("config", "gcs_config_uri"):
+                self.fake.note(message, context)
+                yield "", None
+            elif payload == "instance_start":
+                label, data, size = message.instance_start.label, b"", message.instance_start.size_bytes
+            elif payload == "chunk":
+                data += message.chunk
+            else:
+                yield label, data if size in (0, len(data)) else b"BAD size"
+
+
 def instance_messages(uid: str, data: bytes, *, announced: int | None = None) -> list[Any]:
     """A download of one instance in chunks of 3 bytes; `announced`: the size it claims to have."""
     start = instance_pb2.Instance(
@@ -307,6 +405,7 @@ def serve(fake: Fake) -> tuple[grpc.Server, str]:
     dicom_web_pb2_grpc.add_DicomWebServiceServicer_to_server(_Web(fake), server)
     operations_pb2_grpc.add_OperationsServicer_to_server(_Operations(fake), server)
     operation_metadata_pb2_grpc.add_OperationLogServiceServicer_to_server(_Log(fake), server)
+    deidentify_service_pb2_grpc.add_DeidentifyServiceServicer_to_server(_Deidentify(fake), server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     return server, f"127.0.0.1:{port}"

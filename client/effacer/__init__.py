@@ -20,6 +20,7 @@ Example:
 from importlib.metadata import PackageNotFoundError, version
 
 from effacer.client import Client
+from effacer.deidentify import Deidentified, DeidentifiedFile, Preview
 from effacer.errors import (
     Aborted,
     AlreadyExists,
@@ -54,6 +55,8 @@ __all__ = [
     "Client",
     "DataLoss",
     "DeadlineExceeded",
+    "Deidentified",
+    "DeidentifiedFile",
     "EffacerError",
     "FailedPrecondition",
     "Internal",
@@ -62,6 +65,7 @@ __all__ = [
     "Operation",
     "OutOfRange",
     "PermissionDenied",
+    "Preview",
     "ResourceExhausted",
     "StoreResult",
     "Unauthenticated",

@@ -1,73 +1,26 @@
 """The `effacer` command: what the client does, from a terminal or a script.
 
 Exit codes: 0 all went well; 1 an error; 2 a wrong config or argument; 3 some instances were refused; 130 interrupted.
-Results go to stdout, with `--json` as one JSON document a line; progress and errors go to stderr.
+Results go to stdout, with `--json` as one JSON document a line; progress and errors go to stderr, with `--json` an
+error as `{"error": …}`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import click
 
-from effacer import __version__, names, terminal
+from effacer import __version__, cli_preview, names, terminal
 from effacer.client import Client
-from effacer.errors import EffacerError, InvalidArgument, Unavailable, Unimplemented
+from effacer.command import EXIT_INTERRUPTED, EXIT_REFUSED, Commands, Session, with_session
+from effacer.errors import EffacerError
 from effacer.operation import Operation
-from effacer.upload import find_files
-
-EXIT_ERROR, EXIT_ARGUMENT, EXIT_REFUSED, EXIT_INTERRUPTED = 1, 2, 3, 130
+from effacer.sending import find_files
 
 
-class _Failure(click.ClickException):
-    """An error as one line on stderr."""
-
-    exit_code = EXIT_ERROR
-
-    def show(self, file: Any = None) -> None:
-        click.echo(f"effacer: {self.message}", file=file, err=True)
-
-
-class _WrongArgument(_Failure):
-    """As _Failure, for what the caller has to mend."""
-
-    exit_code = EXIT_ARGUMENT
-
-
-class _Commands(click.Group):
-    """A group that turns what commands raise into messages and exit codes."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except EffacerError as error:
-            # Config fields this server does not offer are the caller's to mend as well.
-            mend = isinstance(error, InvalidArgument) or (isinstance(error, Unimplemented) and error.violations)
-            message = terminal.describe(error)
-            if isinstance(error, Unavailable):
-                message = f"no answer from {ctx.params['server']}: {message}"
-            raise (_WrongArgument if mend else _Failure)(message) from None
-        except BrokenPipeError:
-            raise  # click ends quietly when nobody reads on
-        except OSError as error:
-            where = f"{error.filename}: " if error.filename else ""
-            raise _Failure(f"{where}{error.strerror or error}") from None
-
-
-class _Session:
-    """What the options of the command itself say, and the client they ask for."""
-
-    def __init__(self, client: Client, as_json: bool) -> None:
-        self.client = client
-        self.out = terminal.Output(as_json)
-
-
-_session = click.make_pass_decorator(_Session)
-
-
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--server",
     envvar="EFFACER_SERVER",
@@ -75,7 +28,7 @@ _session = click.make_pass_decorator(_Session)
     show_default=True,
     help="HOST:PORT of the server. Also EFFACER_SERVER.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print results as JSON, one document a line.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, one document a line, errors too.")
 @click.version_option(__version__)
 @click.pass_context
 def main(ctx: click.Context, server: str, as_json: bool) -> None:
@@ -83,7 +36,7 @@ def main(ctx: click.Context, server: str, as_json: bool) -> None:
 
     Names are full resource names: projects/P/locations/L/datasets/D, and with /dicomStores/S behind it for a store.
     """
-    ctx.obj = _Session(ctx.with_resource(Client(server)), as_json)
+    ctx.obj = Session(ctx.with_resource(Client(server)), as_json)
 
 
 @main.group()
@@ -94,8 +47,8 @@ def datasets() -> None:
 @datasets.command("create")
 @click.argument("name")
 @click.option("--time-zone", default="", help="IANA name for times without a zone.")
-@_session
-def create_dataset(session: _Session, name: str, time_zone: str) -> None:
+@with_session
+def create_dataset(session: Session, name: str, time_zone: str) -> None:
     """Creates the data set NAME."""
     names.require(name, "dataset", field="NAME")
     session.out.resource(session.client.create_dataset(name, time_zone=time_zone).result())
@@ -103,24 +56,24 @@ def create_dataset(session: _Session, name: str, time_zone: str) -> None:
 
 @datasets.command("get")
 @click.argument("name")
-@_session
-def get_dataset(session: _Session, name: str) -> None:
+@with_session
+def get_dataset(session: Session, name: str) -> None:
     """Shows the data set NAME."""
     session.out.resource(session.client.get_dataset(name))
 
 
 @datasets.command("list")
 @click.argument("parent", metavar="LOCATION")
-@_session
-def list_datasets(session: _Session, parent: str) -> None:
+@with_session
+def list_datasets(session: Session, parent: str) -> None:
     """Lists the data sets of a LOCATION (projects/P/locations/L)."""
     session.out.names(session.client.list_datasets(parent))
 
 
 @datasets.command("delete")
 @click.argument("name")
-@_session
-def delete_dataset(session: _Session, name: str) -> None:
+@with_session
+def delete_dataset(session: Session, name: str) -> None:
     """Deletes the data set NAME with all its stores. There is no way back."""
     names.require(name, "dataset", field="NAME")
     session.client.delete_dataset(name)
@@ -134,8 +87,8 @@ def stores() -> None:
 @stores.command("create")
 @click.argument("name")
 @click.option("--label", "labels", multiple=True, metavar="KEY=VALUE", help="A mark to find it by; may be repeated.")
-@_session
-def create_store(session: _Session, name: str, labels: tuple[str, ...]) -> None:
+@with_session
+def create_store(session: Session, name: str, labels: tuple[str, ...]) -> None:
     """Creates the empty store NAME."""
     names.require(name, "store", field="NAME")
     session.out.resource(session.client.create_dicom_store(name, labels=_labels(labels)))
@@ -143,16 +96,16 @@ def create_store(session: _Session, name: str, labels: tuple[str, ...]) -> None:
 
 @stores.command("get")
 @click.argument("name")
-@_session
-def get_store(session: _Session, name: str) -> None:
+@with_session
+def get_store(session: Session, name: str) -> None:
     """Shows the store NAME."""
     session.out.resource(session.client.get_dicom_store(name))
 
 
 @stores.command("metrics")
 @click.argument("name")
-@_session
-def store_metrics(session: _Session, name: str) -> None:
+@with_session
+def store_metrics(session: Session, name: str) -> None:
     """Counts what the store NAME holds."""
     session.out.resource(session.client.get_dicom_store_metrics(name))
 
@@ -160,8 +113,8 @@ def store_metrics(session: _Session, name: str) -> None:
 @stores.command("list")
 @click.argument("parent", metavar="DATASET")
 @click.option("--label", "labels", multiple=True, metavar="KEY[=VALUE]", help="Only stores with it; may be repeated.")
-@_session
-def list_stores(session: _Session, parent: str, labels: tuple[str, ...]) -> None:
+@with_session
+def list_stores(session: Session, parent: str, labels: tuple[str, ...]) -> None:
     """Lists the stores of a DATASET."""
     conditions = [f"labels.{label}" if "=" in label else f"labels.{label}:*" for label in labels]
     session.out.names(session.client.list_dicom_stores(parent, filter=" AND ".join(conditions)))
@@ -169,8 +122,8 @@ def list_stores(session: _Session, parent: str, labels: tuple[str, ...]) -> None
 
 @stores.command("delete")
 @click.argument("name")
-@_session
-def delete_store(session: _Session, name: str) -> None:
+@with_session
+def delete_store(session: Session, name: str) -> None:
     """Deletes the store NAME with all its instances. There is no way back."""
     names.require(name, "store", field="NAME")
     session.client.delete_dicom_store(name)
@@ -179,9 +132,9 @@ def delete_store(session: _Session, name: str) -> None:
 @main.command()
 @click.argument("store", metavar="STORE")
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
-@_session
+@with_session
 @click.pass_context
-def store(ctx: click.Context, session: _Session, store: str, paths: tuple[Path, ...]) -> None:
+def store(ctx: click.Context, session: Session, store: str, paths: tuple[Path, ...]) -> None:
     """Uploads files, and all files below folders, to a STORE.
 
     What the server refuses is listed with the reason, files that are no DICOM among them; then the exit code is 3.
@@ -201,8 +154,8 @@ def store(ctx: click.Context, session: _Session, store: str, paths: tuple[Path, 
 @main.command()
 @click.argument("name", metavar="NAME...", nargs=-1, required=True)
 @click.argument("directory", type=click.Path(file_okay=False, path_type=Path))
-@_session
-def retrieve(session: _Session, name: tuple[str, ...], directory: Path) -> None:
+@with_session
+def retrieve(session: Session, name: tuple[str, ...], directory: Path) -> None:
     """Writes instances to DIRECTORY as STUDY/SERIES/INSTANCE.dcm.
 
     NAME is a store, a study, a series or an instance; several may be given.
@@ -234,11 +187,11 @@ def retrieve(session: _Session, name: tuple[str, ...], directory: Path) -> None:
     help="File of resource paths, one a line: only these. The server reads it, a local one too, and must be let.",
 )
 @click.option("--no-wait", is_flag=True, help="Only start it, and print the operation's name.")
-@_session
+@with_session
 @click.pass_context
 def deidentify(
     ctx: click.Context,
-    session: _Session,
+    session: Session,
     source: str,
     destination: str,
     config: Path,
@@ -266,6 +219,10 @@ def deidentify(
     _wait(ctx, session, operation)
 
 
+for command in (cli_preview.explain, cli_preview.preview, cli_preview.stream):
+    main.add_command(command)
+
+
 @main.group()
 def operations() -> None:
     """Long-running operations."""
@@ -273,24 +230,24 @@ def operations() -> None:
 
 @operations.command("list")
 @click.argument("parent", metavar="DATASET")
-@_session
-def list_operations(session: _Session, parent: str) -> None:
+@with_session
+def list_operations(session: Session, parent: str) -> None:
     """Lists the operations of a DATASET."""
     session.out.operations(session.client.list_operations(parent))
 
 
 @operations.command("get")
 @click.argument("name")
-@_session
-def get_operation(session: _Session, name: str) -> None:
+@with_session
+def get_operation(session: Session, name: str) -> None:
     """Shows the operation NAME."""
     session.out.resource(session.client.operation(name).proto)
 
 
 @operations.command("cancel")
 @click.argument("name")
-@_session
-def cancel_operation(session: _Session, name: str) -> None:
+@with_session
+def cancel_operation(session: Session, name: str) -> None:
     """Asks the server to stop the operation NAME."""
     session.client.cancel_operation(name)
 
@@ -298,13 +255,13 @@ def cancel_operation(session: _Session, name: str) -> None:
 @operations.command("errors")
 @click.argument("name")
 @click.option("--reason", default="", help="Only this reason, for instance TRUNCATED.")
-@_session
-def operation_errors(session: _Session, name: str, reason: str) -> None:
+@with_session
+def operation_errors(session: Session, name: str, reason: str) -> None:
     """Lists the instances the operation NAME refused, and why."""
     session.out.log(session.client.operation_errors(name, reason=reason))
 
 
-def _wait(ctx: click.Context, session: _Session, operation: Operation) -> None:
+def _wait(ctx: click.Context, session: Session, operation: Operation) -> None:
     """Shows progress until the operation ends, then how it ended."""
     try:
         with terminal.operation_bar() as show:

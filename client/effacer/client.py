@@ -13,6 +13,7 @@ from google.protobuf import field_mask_pb2
 from effacer import config as documents
 from effacer import names
 from effacer.config import Config
+from effacer.deidentify import Deidentification
 from effacer.errors import invalid
 from effacer.instances import Instances
 from effacer.operation import Operation
@@ -28,7 +29,7 @@ from effacer.v1 import (
 )
 
 
-class Client(Instances):
+class Client(Instances, Deidentification):
     """A connection to an Effacer server. Close it, or use it in a `with` statement; threads may share it.
 
     Names are full resource names: `projects/P/locations/L/datasets/D/dicomStores/S`. Every method raises an
@@ -246,7 +247,7 @@ class Client(Instances):
             InvalidArgument: the config is wrong; `violations` holds the path of every wrong field. A fault of its form
                 is found before anything is sent.
         """
-        loaded = _load(config, gcs_config_uri)
+        loaded = documents.either(config, gcs_config_uri)
         if filter is not None and loaded.filter_uri and filter != loaded.filter_uri:
             raise invalid("filter", "the config document names another filter in filterConfig")
         request = dicom_store_pb2.DeidentifyDicomStoreRequest(
@@ -273,7 +274,7 @@ class Client(Instances):
             InvalidArgument: as in `deidentify_dicom_store`; also a config document with a filter, which only a store
                 can have.
         """
-        loaded = _load(config, gcs_config_uri)
+        loaded = documents.either(config, gcs_config_uri)
         if loaded.filter_uri:
             raise invalid("filterConfig", "a data set is de-identified whole; only a store can have a filter")
         request = dataset_pb2.DeidentifyDatasetRequest(
@@ -332,21 +333,10 @@ class Client(Instances):
         return self._transport.operation(self._transport.unary(method, request))
 
 
-def _load(config: Config | None, uri: str | None) -> documents.Loaded:
-    """Config document and URI argument as one."""
-    if uri is None:
-        return documents.Loaded(None) if config is None else documents.load(config)
-    if config is not None:
-        raise invalid("gcs_config_uri", "must not be given together with config")
-    return documents.Loaded(None, _uri("gcs_config_uri", uri))
-
-
 def _filter_config(uri: str | None) -> deidentify_pb2.DicomFilterConfig | None:
     """The filter of a request. An empty URI is an error: it would stand for every instance."""
-    return None if uri is None else deidentify_pb2.DicomFilterConfig(resource_paths_gcs_uri=_uri("filter", uri))
-
-
-def _uri(field: str, uri: str) -> str:
-    if "://" not in uri:
-        raise invalid(field, "must be a URI that the server can read, for instance gs://… or file:///…")
-    return uri
+    return (
+        None
+        if uri is None
+        else deidentify_pb2.DicomFilterConfig(resource_paths_gcs_uri=documents.require_uri("filter", uri))
+    )

@@ -70,6 +70,26 @@ def load(source: Config) -> Loaded:
     return _body(document)
 
 
+def either(source: Config | None, uri: str | None) -> Loaded:
+    """What a call was given: a config document, or a URI for the server to read one from, or neither.
+
+    Raises:
+        InvalidArgument: both, a URI that is none, or a document that is none.
+    """
+    if uri is None:
+        return Loaded(None) if source is None else load(source)
+    if source is not None:
+        raise invalid("gcs_config_uri", "must not be given together with config")
+    return Loaded(None, require_uri("gcs_config_uri", uri))
+
+
+def require_uri(field: str, uri: str) -> str:
+    """The URI, if it has the form of one. Raises InvalidArgument at `field`."""
+    if "://" not in uri:
+        raise invalid(field, "must be a URI that the server can read, for instance gs://… or file:///…")
+    return uri
+
+
 class _Object(dict[str, Any]):
     """A JSON object that remembers which of its keys came twice."""
 

@@ -7,6 +7,7 @@ import os
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from effacer.errors import DataLoss
@@ -24,13 +25,22 @@ def split_instances(
     for message in messages:
         if message.WhichOneof("payload") != "instance_start":
             raise DataLoss("the server sent data outside an instance", "BAD_STREAM")
-        chunks = _chunks(message.instance_start, messages)
+        chunks = chunks_of(message.instance_start, messages)
         yield message.instance_start, chunks
         for _ in chunks:
             pass
 
 
-def _chunks(instance: instance_pb2.Instance, messages: Iterator[dicom_web_pb2.RetrieveResponse]) -> Iterator[bytes]:
+def chunks_of(instance: instance_pb2.Instance, messages: Iterator[Any]) -> Iterator[bytes]:
+    """The bytes of one instance.
+
+    Args:
+        instance: as it was announced.
+        messages: with `chunk` or `instance_end` in their payload; taken up to the end of this instance.
+
+    Raises:
+        DataLoss: the messages ended inside the instance, or it has not the size it was announced with.
+    """
     received = 0
     for message in messages:
         payload = message.WhichOneof("payload")

@@ -13,8 +13,9 @@ from effacer import names
 from effacer.download import split_instances, write_instance
 from effacer.errors import DataLoss
 from effacer.operation import Operation
+from effacer.sending import Item, find_files, require_paths
 from effacer.transport import Transport
-from effacer.upload import Item, StoreResult, Upload, UploadProgress, find_files
+from effacer.upload import StoreResult, Upload, UploadProgress
 from effacer.v1 import dicom_web_pb2, dicom_web_pb2_grpc, instance_pb2
 
 # Results asked for at a time. The server returns fewer where they would not fit one message.
@@ -72,8 +73,10 @@ class Instances:
             progress: as in `store_instances`.
 
         Raises:
+            InvalidArgument: one of the paths does not exist; nothing is sent then.
             EffacerError: as in `store_instances`.
         """
+        require_paths(paths)
         return list(self.store_instances(store, find_files(paths), progress=progress))
 
     def retrieve_instances(

@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.progress import (
     BarColumn,
     DownloadColumn,
+    MofNCompleteColumn,
     Progress,
     ProgressColumn,
     SpinnerColumn,
@@ -25,6 +26,7 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
+from effacer.deidentify import DeidentifiedFile, Preview
 from effacer.errors import EffacerError, from_status
 from effacer.operation import Operation
 from effacer.upload import StoreResult, UploadProgress
@@ -85,15 +87,33 @@ class Output:
             if result.instance is not None:
                 document["instance"] = json_format.MessageToDict(result.instance)
             if error is not None:
-                document["error"] = {
-                    "code": error.code,
-                    "message": error.message,
-                    "reason": error.reason,
-                    "metadata": error.metadata,
-                }
+                document["error"] = error_document(error)
             _print_json(document)
         elif error is not None:
             click.echo(f"refused {path}: {describe(error)}")
+
+    def deidentified(self, result: DeidentifiedFile) -> None:
+        """What became of one file of a stream; for people only when it was refused."""
+        if self._json:
+            document: dict[str, Any] = {"path": str(result.source)}
+            if result.refused is not None:
+                document["error"] = error_document(result.refused)
+            else:
+                document["output"] = str(result.output)
+            _print_json(document)
+        elif result.refused is not None:
+            click.echo(f"refused {result.source}: {describe(result.refused)}")
+
+    def previewed(self, result: Preview) -> None:
+        """What would become of one instance, as JSON."""
+        document: dict[str, Any] = {"item": os.fspath(result.item)}  # type: ignore[arg-type]
+        if result.refused is not None:
+            document["error"] = error_document(result.refused)
+        if result.instance is not None:
+            document["instance"] = json_format.MessageToDict(result.instance)
+            document["planFingerprint"] = result.plan_fingerprint
+            document["elements"] = [json_format.MessageToDict(element) for element in result.elements]
+        _print_json(document)
 
     def written(self, path: Path) -> None:
         """A file that a download wrote; for people the count alone is enough."""
@@ -118,6 +138,16 @@ class Output:
             note(remark)
         if metadata.counter.failure:
             note(f"effacer operations errors {operation.name}")
+
+
+def error_document(error: EffacerError) -> dict[str, Any]:
+    """An error for scripts."""
+    document: dict[str, Any] = {
+        "code": error.code, "message": error.message, "reason": error.reason, "metadata": error.metadata
+    }  # fmt: skip
+    if error.violations:
+        document["violations"] = [{"field": path, "description": what} for path, what in error.violations]
+    return document
 
 
 def describe(error: EffacerError) -> str:
@@ -165,6 +195,17 @@ def download_bar() -> Iterator[Callable[[instance_pb2.Instance, Path], None] | N
             bar.update(task, advance=_size(path), count=count)
 
         yield show
+
+
+@contextlib.contextmanager
+def file_bar(total: int) -> Iterator[Callable[[], None]]:
+    """Number of files that are done."""
+    with _bar(BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()) as bar:
+        if bar is None:
+            yield lambda: None
+            return
+        task = bar.add_task("", total=total)
+        yield lambda: bar.advance(task)
 
 
 @contextlib.contextmanager

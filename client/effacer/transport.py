@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 import grpc
@@ -15,6 +15,8 @@ from effacer.operation import Operation
 UNARY_TIMEOUT_S = 60.0
 #: Most bytes of a chunk of instance data. The contract allows no more.
 CHUNK_BYTES = 1 << 20
+# An explanation repeats a config's every query, with words; gRPC's own limit is as small as that of configs (4 MiB).
+_MOST_RECEIVED_BYTES = 64 << 20
 
 _METADATA = tuple[tuple[str, str], ...]
 
@@ -39,7 +41,11 @@ class Transport:
         """
         self._token = token
         self._timeout_s = timeout_s
-        self.channel = grpc.secure_channel(target, credentials) if credentials else grpc.insecure_channel(target)
+        options = [("grpc.max_receive_message_length", _MOST_RECEIVED_BYTES)]
+        if credentials:
+            self.channel = grpc.secure_channel(target, credentials, options)
+        else:
+            self.channel = grpc.insecure_channel(target, options)
         self.operations = operations_pb2_grpc.OperationsStub(self.channel)
 
     def close(self) -> None:
@@ -72,8 +78,10 @@ class Transport:
         finally:
             call.cancel()  # for whatever else ends the wait, Ctrl-C say; nothing happens to a call that is over
 
-    def receive(self, method: Callable[..., Any], request: object) -> Iterator[Any]:
-        """Calls a method that answers with a stream; no deadline. Closing the iterator cancels the call.
+    def receive(self, method: Callable[..., Any], request: object) -> Generator[Any, None, None]:
+        """Calls a method that answers with a stream, with one request or a stream of them; no deadline.
+
+        Closing the iterator cancels the call.
 
         Raises:
             EffacerError: the call failed, at the start or on the way.

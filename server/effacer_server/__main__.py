@@ -52,6 +52,9 @@ def _shared(command: Command) -> Command:
         click.option("--data", type=click.Path(path_type=Path), help="Directory of catalog, objects and keys."),
         click.option("--uid-root", help="Root of new UIDs, with its closing dot (2.25.)."),
         click.option(
+            "--uid-derivation", type=click.Choice(["hmac", "md5"]), help="New UIDs by key (hmac), or by none (md5)."
+        ),
+        click.option(
             "--write-method/--no-write-method", default=None, help="Say in each output that it was de-identified."
         ),
     ):

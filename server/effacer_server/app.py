@@ -23,10 +23,12 @@ from effacer.v1 import (
     operation_metadata_pb2,
 )
 from effacer_server.api import datasets, deidentify, dicom_stores, dicom_web, iam, operations
+from effacer_server.api.incoming import Gate
 from effacer_server.api.status import StatusInterceptor
 from effacer_server.errors import EffacerError, Unavailable
 from effacer_server.jobs.keys import load_keys
 from effacer_server.jobs.manager import Manager
+from effacer_server.policy.plan import Keys
 from effacer_server.settings import Settings
 from effacer_server.store.blobs import open_blobs
 from effacer_server.store.sql import open_catalog
@@ -76,7 +78,7 @@ class Server:
                     ("grpc.so_reuseport", 0),  # a second server on the same port must fail, not share it
                 ],
             )
-            self._add_services()
+            self._add_services(keys)
         except BaseException:
             self._catalog.close()
             raise
@@ -114,14 +116,15 @@ class Server:
         stopped.wait(max(deadline - time.monotonic(), 0) + 1)
         self._catalog.close()
 
-    def _add_services(self) -> None:
+    def _add_services(self, keys: Keys) -> None:
         catalog, blobs, settings, manager = self._catalog, self._blobs, self._settings, self._manager
         view = operations.OperationView(catalog)
         deidentification = deidentify.Deidentification(catalog, manager, settings)
         datasets.add_to(self._grpc, catalog, manager, view, deidentification)
         dicom_stores.add_to(self._grpc, catalog, manager, view, deidentification)
-        dicom_web.add_to(self._grpc, catalog, blobs, settings, manager, view)
-        deidentify.add_to(self._grpc, deidentification)
+        gate = Gate(settings.rpc_threads)
+        dicom_web.add_to(self._grpc, catalog, blobs, settings, manager, view, gate)
+        deidentify.add_to(self._grpc, deidentification, catalog, blobs, settings, keys, gate)
         operations.add_to(self._grpc, catalog, manager, view, waiters=settings.rpc_threads // 4)
         iam.add_to(self._grpc)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._grpc)

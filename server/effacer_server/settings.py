@@ -32,6 +32,9 @@ class Settings:
             {"gs://my-bucket": "file:///srv/my-bucket"}.
         roots: URL prefixes that config and filter files may be read from; file:// anywhere else is refused.
         uid_key: secret of the UID mapping in hexadecimal (at least 32 digits); empty: the key file below `data`.
+        uid_derivation: how new UIDs come from old ones: "hmac", keyed, or "md5", which anyone can repeat; see
+            docs/keys.md.
+        date_key: secret of the date shift, as uid_key; empty: made of the UID key.
         uid_root: root of new UIDs, at most 24 characters, with its closing dot. Source: PS3.5 §B.2.
         write_method: write the attributes that say an output was de-identified. Source: PS3.15 §E.1.1.
         durable: wait for the disk before a row refers to bytes; off only for scratch data.
@@ -52,6 +55,8 @@ class Settings:
     buckets: Mapping[str, str] = field(default_factory=dict)
     roots: tuple[str, ...] = ()
     uid_key: str = field(default="", repr=False)
+    uid_derivation: str = "hmac"
+    date_key: str = field(default="", repr=False)
     uid_root: str = "2.25."
     write_method: bool = True
     durable: bool = True
@@ -75,12 +80,14 @@ class Settings:
                 raise InvalidConfig(
                     "roots" if url in self.roots else "buckets", "takes URLs such as file:///srv/filters"
                 )
-        if self.uid_key:
+        for name in ("uid_key", "date_key"):
             try:
-                if len(bytes.fromhex(self.uid_key)) < 16:
+                if getattr(self, name) and len(bytes.fromhex(getattr(self, name))) < 16:
                     raise ValueError
             except ValueError:
-                raise InvalidConfig("uid_key", "must be at least 32 hexadecimal digits") from None
+                raise InvalidConfig(name, "must be at least 32 hexadecimal digits") from None
+        if self.uid_derivation not in ("hmac", "md5"):
+            raise InvalidConfig("uid_derivation", "must be hmac or md5")
         for name in ("rpc_threads", "shard_instances", "shard_bytes", "max_instance_bytes", "max_inflated_bytes"):
             if getattr(self, name) < 1:
                 raise InvalidConfig(name, "must be at least 1")

@@ -9,6 +9,7 @@
 #define ITEM_END TAG(0xFFFE, 0xE00D)
 #define SEQUENCE_END TAG(0xFFFE, 0xE0DD)
 #define PIXEL_DATA TAG(0x7FE0, 0x0010)
+#define CHARACTER_SET TAG(0x0008, 0x0005)
 #define VR_SQ EF_VR('S', 'Q')
 #define VR_UN EF_VR('U', 'N')
 #define VR_UI EF_VR('U', 'I')
@@ -25,6 +26,8 @@ typedef struct {
     ef_encoding enc;
     uint32_t highest;           /* tag so far, in a data set */
     int64_t patch;              /* EF_PATCH edit of its length field, or -1 */
+    uint64_t path;              /* ef_path of the sequences around it */
+    int64_t row;                /* its row where it has an undefined length and rows are kept, or -1 */
     size_t tags;                /* where its tags start on the tag stack */
     size_t creators;            /* where its private creators start on the creator stack */
 } frame;
@@ -35,7 +38,9 @@ typedef struct {
     ef_input *in;
     const ef_matcher *m;
     ef_edits *out;
+    ef_rows *trace;             /* or NULL */
     ef_error *err;
+    const ef_override *override, *override_end;     /* the next one, and behind the last */
     uint64_t pos;
     frame stack[2 * EF_MAX_DEPTH + 2];
     int top;                    /* index of the current frame */
@@ -75,22 +80,20 @@ static uint32_t u32(const uint8_t *p, int be)
     return be ? u16(p, 1) << 16 | u16(p + 2, 1) : u16(p + 2, 0) << 16 | u16(p, 0);
 }
 
+#define AT(a, b) [(a - 'A') * 26 + (b - 'A')]
+static const uint8_t length_field[26 * 26] = {
+    AT('A', 'E') = 2, AT('A', 'S') = 2, AT('A', 'T') = 2, AT('C', 'S') = 2, AT('D', 'A') = 2, AT('D', 'S') = 2, AT('D', 'T') = 2,
+    AT('F', 'D') = 2, AT('F', 'L') = 2, AT('I', 'S') = 2, AT('L', 'O') = 2, AT('L', 'T') = 2, AT('P', 'N') = 2, AT('S', 'H') = 2,
+    AT('S', 'L') = 2, AT('S', 'S') = 2, AT('S', 'T') = 2, AT('T', 'M') = 2, AT('U', 'I') = 2, AT('U', 'L') = 2, AT('U', 'S') = 2,
+    AT('O', 'B') = 4, AT('O', 'D') = 4, AT('O', 'F') = 4, AT('O', 'L') = 4, AT('O', 'V') = 4, AT('O', 'W') = 4, AT('S', 'Q') = 4,
+    AT('S', 'V') = 4, AT('U', 'C') = 4, AT('U', 'N') = 4, AT('U', 'R') = 4, AT('U', 'T') = 4, AT('U', 'V') = 4,
+};
+
 /* Bytes of the length field of an explicit VR (PS3.5 §7.1.2); 0: no VR. */
 static int length_bytes(uint16_t vr)
 {
-    switch (vr) {
-    case EF_VR('A', 'E'): case EF_VR('A', 'S'): case EF_VR('A', 'T'): case EF_VR('C', 'S'): case EF_VR('D', 'A'):
-    case EF_VR('D', 'S'): case EF_VR('D', 'T'): case EF_VR('F', 'D'): case EF_VR('F', 'L'): case EF_VR('I', 'S'):
-    case EF_VR('L', 'O'): case EF_VR('L', 'T'): case EF_VR('P', 'N'): case EF_VR('S', 'H'): case EF_VR('S', 'L'):
-    case EF_VR('S', 'S'): case EF_VR('S', 'T'): case EF_VR('T', 'M'): case EF_VR('U', 'I'): case EF_VR('U', 'L'):
-    case EF_VR('U', 'S'):
-        return 2;
-    case EF_VR('O', 'B'): case EF_VR('O', 'D'): case EF_VR('O', 'F'): case EF_VR('O', 'L'): case EF_VR('O', 'V'):
-    case EF_VR('O', 'W'): case EF_VR('S', 'Q'): case EF_VR('S', 'V'): case EF_VR('U', 'C'): case EF_VR('U', 'N'):
-    case EF_VR('U', 'R'): case EF_VR('U', 'T'): case EF_VR('U', 'V'):
-        return 4;
-    }
-    return 0;
+    int i = ef_vr_index(vr);
+    return i < 0 ? 0 : length_field[i];
 }
 
 /* ---- reading one element header ---------------------------------------------------------------------------------- */
@@ -159,14 +162,28 @@ static int read_item(ef_input *in, ef_encoding enc, uint64_t pos, uint64_t limit
     return EF_OK;
 }
 
+/* Whether the delimiter of an item of undefined length stands at *pos; then *pos is moved behind it. */
+static int item_end(ef_input *in, ef_encoding enc, uint64_t limit, uint64_t *pos, int *ended, ef_error *err)
+{
+    *ended = 0;
+    if (limit - *pos < 8) return EF_OK;
+    const uint8_t *p = ef_at(in, *pos, 8);
+    if (!p) return fail(err, EF_IO, 0, 0, *pos);
+    if ((u16(p, enc.big_endian) << 16 | u16(p + 2, enc.big_endian)) != ITEM_END) return EF_OK;
+    if (u32(p + 4, enc.big_endian)) return fail(err, EF_BAD_LENGTH, ITEM_END, 0, *pos + 4);
+    *pos += 8;
+    *ended = 1;
+    return EF_OK;
+}
+
 /* ---- skipping what has an undefined length ----------------------------------------------------------------------- */
 
 /* Behind the fragments of encapsulated pixel data that start at pos (PS3.5 §A.4). */
 static int skip_fragments(ef_input *in, const element *e, uint64_t limit, uint64_t *pos, ef_error *err)
 {
-    size_t ahead = in->ahead;
+    size_t ahead = in->ahead, most = in->ahead_most;
     int status;
-    in->ahead = 4096;               /* headers lie far apart: reading far ahead would read all pixel data */
+    in->ahead = in->ahead_most = 4096;          /* headers lie far apart: reading far ahead would read all pixel data */
     for (*pos = e->value_at;;) {
         uint32_t tag, length;
         if ((status = read_item(in, e->inside, *pos, limit, &tag, &length, err))) break;
@@ -176,17 +193,17 @@ static int skip_fragments(ef_input *in, const element *e, uint64_t limit, uint64
         *pos += 8 + (uint64_t)length;
     }
     in->ahead = ahead;
+    in->ahead_most = most;
     return status;
 }
 
-/* Behind a sequence of undefined length whose items start at pos. What has a defined length inside is jumped over. */
-static int skip_sequence(ef_input *in, const ef_facts *facts, const element *seq, uint64_t limit, uint64_t *pos, ef_error *err)
+/* Behind a sequence or item of undefined length whose content starts at *pos. What has a defined length inside is jumped over. */
+static int skip_nested(ef_input *in, const ef_facts *facts, int kind, ef_encoding enc, uint64_t limit, uint64_t *pos, ef_error *err)
 {
     struct { uint8_t kind; ef_encoding enc; } open[2 * EF_MAX_DEPTH + 2];
     int top = 0, status;
-    open[0].kind = SEQUENCE;
-    open[0].enc = seq->inside;
-    *pos = seq->value_at;
+    open[0].kind = (uint8_t)kind;
+    open[0].enc = enc;
     while (top >= 0) {
         if (open[top].kind == SEQUENCE) {
             uint32_t tag, length;
@@ -198,16 +215,9 @@ static int skip_sequence(ef_input *in, const ef_facts *facts, const element *seq
             else { open[top + 1].kind = DATA_SET; open[top + 1].enc = open[top].enc; top++; }
             continue;
         }
-        if (limit - *pos >= 8) {
-            const uint8_t *p = ef_at(in, *pos, 8);
-            if (!p) return fail(err, EF_IO, 0, 0, *pos);
-            if ((u16(p, open[top].enc.big_endian) << 16 | u16(p + 2, open[top].enc.big_endian)) == ITEM_END) {
-                if (u32(p + 4, open[top].enc.big_endian)) return fail(err, EF_BAD_LENGTH, ITEM_END, 0, *pos + 4);
-                *pos += 8;
-                top--;
-                continue;
-            }
-        }
+        int ended;
+        if ((status = item_end(in, open[top].enc, limit, pos, &ended, err))) return status;
+        if (ended) { top--; continue; }
         element e;
         if ((status = read_header(in, facts, open[top].enc, *pos, limit, &e, err))) return status;
         if (e.end) { *pos = e.end; continue; }
@@ -227,7 +237,32 @@ static int skip_sequence(ef_input *in, const ef_facts *facts, const element *seq
 static int find_end(ef_input *in, const ef_facts *facts, element *e, uint64_t limit, ef_error *err)
 {
     if (e->end) return EF_OK;
-    return e->sequence ? skip_sequence(in, facts, e, limit, &e->end, err) : skip_fragments(in, e, limit, &e->end, err);
+    if (!e->sequence) return skip_fragments(in, e, limit, &e->end, err);
+    e->end = e->value_at;
+    return skip_nested(in, facts, SEQUENCE, e->inside, limit, &e->end, err);
+}
+
+/* ---- rows -------------------------------------------------------------------------------------------------------- */
+
+static int add_row(ef_rows *rows, const element *e, int depth, int verb, int32_t rule, ef_error *err)
+{
+    if (rows->n == rows->most) return fail(err, EF_VALUE_TOO_LONG, e->tag, e->vr, e->at);
+    if (rows->n == rows->cap) {
+        size_t cap = rows->cap ? 2 * rows->cap : 256;
+        ef_row *grown = realloc(rows->v, cap * sizeof *grown);
+        if (!grown) return fail(err, EF_NO_MEMORY, e->tag, e->vr, e->at);
+        rows->v = grown;
+        rows->cap = cap;
+    }
+    rows->v[rows->n++] = (ef_row){e->at, e->value_at, e->end ? e->end - e->value_at : 0, e->tag, e->match_vr, (uint8_t)depth,
+                                  (uint8_t)verb, rule};
+    return EF_OK;
+}
+
+void ef_rows_free(ef_rows *rows)
+{
+    free(rows->v);
+    memset(rows, 0, sizeof *rows);
 }
 
 /* ---- edits ------------------------------------------------------------------------------------------------------- */
@@ -250,6 +285,7 @@ static ef_edit *add_edit(walk *w, int kind, const element *e, int verb, int32_t 
     x->verb = (uint8_t)verb;
     x->depth = (uint8_t)w->depth;
     x->rule = rule;
+    x->begin = e->at;
     x->at = kind == EF_SET || kind == EF_WAIT ? e->length_at : e->at;
     x->size = kind == EF_INSERT ? 0 : e->end - x->at;
     x->value_at = e->value_at;
@@ -333,6 +369,17 @@ static int set_uids(walk *w, const element *e, int verb, int32_t rule)
     return set_value(w, e, verb, rule, n, 0);
 }
 
+/* Whether a UID is a valid value of the VR: PS3.5 Table 6.2-1. */
+static int holds_uid(uint16_t vr)
+{
+    switch (vr) {
+    case EF_VR('U', 'I'): case EF_VR('U', 'N'): case EF_VR('L', 'O'): case EF_VR('L', 'T'): case EF_VR('S', 'H'):
+    case EF_VR('S', 'T'): case EF_VR('U', 'C'): case EF_VR('U', 'T'):
+        return 1;
+    }
+    return 0;
+}
+
 static const ef_placeholder *placeholder_of(const ef_facts *f, uint16_t vr)
 {
     int i = ef_vr_index(vr);
@@ -342,6 +389,7 @@ static const ef_placeholder *placeholder_of(const ef_facts *f, uint16_t vr)
 static int set_placeholder(walk *w, const element *e, int32_t rule)
 {
     const ef_placeholder *ph = placeholder_of(w->m->facts, e->match_vr);
+    if (e->tag == CHARACTER_SET && e->match_vr == EF_VR('C', 'S')) return EF_OK;       /* what is kept is read by it */
     if (!ph || ph->kind == EF_PH_EMPTY) return set_empty(w, e, EF_RESET, rule);
     if (ph->kind == EF_PH_UID)
         return ef_is_standard(w->m->facts, e->tag) ? EF_OK : set_uids(w, e, EF_RESET, rule);
@@ -373,7 +421,7 @@ static int set_placeholder(walk *w, const element *e, int32_t rule)
 
 /* ---- frames ------------------------------------------------------------------------------------------------------ */
 
-static int push(walk *w, int kind, uint64_t end, int undefined, ef_encoding enc, int reset, int64_t patch)
+static int push(walk *w, int kind, uint64_t end, int undefined, ef_encoding enc, int reset, int64_t patch, uint64_t path)
 {
     frame *f = &w->stack[++w->top];
     memset(f, 0, sizeof *f);
@@ -383,6 +431,8 @@ static int push(walk *w, int kind, uint64_t end, int undefined, ef_encoding enc,
     f->enc = enc;
     f->reset = (uint8_t)reset;
     f->patch = patch;
+    f->path = path;
+    f->row = undefined && w->trace ? (int64_t)w->trace->n - 1 : -1;
     f->tags = w->n_tags;
     f->creators = w->n_creators;
     return EF_OK;
@@ -408,6 +458,7 @@ static int pop(walk *w)
         if ((size_t)f->patch + 1 == w->out->n) w->out->n--;        /* nothing inside changed */
         else w->out->v[f->patch].end = (uint32_t)w->out->n;
     }
+    if (f->row >= 0) w->trace->v[f->row].size = w->pos - 8 - w->trace->v[f->row].value_at;
     if (f->kind == SEQUENCE) w->depth--;
     w->top--;
     return EF_OK;
@@ -434,7 +485,14 @@ static int enter(walk *w, const element *e, uint64_t limit, int reset)
     if (e->end && (patch = open_patch(w, e->length_at, e->length, e)) < 0) return w->err->status;
     w->depth++;
     w->pos = e->value_at;
-    return push(w, SEQUENCE, e->end ? e->end : limit, !e->end, e->inside, reset, patch);
+    return push(w, SEQUENCE, e->end ? e->end : limit, !e->end, e->inside, reset, patch, ef_path(w->stack[w->top].path, e->tag));
+}
+
+/* The decision somebody made for what starts at `at`, or NULL. */
+static const ef_override *override_at(walk *w, uint64_t at)
+{
+    while (w->override < w->override_end && w->override->at < at) w->override++;      /* what went with what holds it */
+    return w->override < w->override_end && w->override->at == at ? w->override : NULL;
 }
 
 static int next_item(walk *w, frame *f)
@@ -448,12 +506,20 @@ static int next_item(walk *w, frame *f)
     w->pos += 8;
     if (tag == SEQUENCE_END) return pop(w);
     int undefined = length == EF_UNDEFINED;
-    int64_t patch = -1;
-    if (!undefined) {
-        element e = {.at = at, .tag = ITEM};
-        if ((patch = open_patch(w, at + 4, length, &e)) < 0) return w->err->status;
+    element e = {.at = at, .tag = ITEM, .value_at = w->pos, .end = undefined ? 0 : w->pos + length};
+    const ef_override *given = override_at(w, at);
+    if (given && given->verb == EF_DELETE) {
+        if (undefined && (status = skip_nested(w->in, w->m->facts, DATA_SET, f->enc, f->end, &w->pos, w->err))) return status;
+        if (!undefined) w->pos = e.end;
+        e.end = w->pos;
+        if (w->trace && (status = add_row(w->trace, &e, w->depth, EF_DELETE, given->rule, w->err))) return status;
+        if (w->trace && undefined) w->trace->v[w->trace->n - 1].size -= 8;
+        return add_edit(w, EF_CUT, &e, EF_DELETE, given->rule) ? EF_OK : w->err->status;
     }
-    return push(w, DATA_SET, undefined ? f->end : w->pos + length, undefined, f->enc, f->reset, patch);
+    if (w->trace && (status = add_row(w->trace, &e, w->depth, EF_RECURSE, -3, w->err))) return status;
+    int64_t patch = -1;
+    if (!undefined && (patch = open_patch(w, at + 4, length, &e)) < 0) return w->err->status;
+    return push(w, DATA_SET, undefined ? f->end : e.end, undefined, f->enc, f->reset, patch, f->path);
 }
 
 /* ---- one element ------------------------------------------------------------------------------------------------- */
@@ -528,7 +594,8 @@ static int32_t decide(walk *w, const element *e, int32_t creator, int is_creator
         int32_t keep = ef_match_creator(w->m, e->tag, creator);
         if (keep >= 0 && (rule < 0 || keep < rule)) { *verb = EF_KEEP; return keep; }
     }
-    *verb = rule < 0 ? w->m->default_verb : w->depth ? w->m->rules[rule].nested : w->m->rules[rule].root;
+    *verb = rule < 0 ? w->m->default_verb
+        : w->depth ? ef_nested_verb(w->m, w->stack[w->top].path, rule) : w->m->rules[rule].root;
     return rule;
 }
 
@@ -551,7 +618,7 @@ static int is_inserted(const ef_matcher *m, uint32_t tag)
     return 0;
 }
 
-/* Applies the verb; leaves w->pos behind the element, or inside it when it is entered. */
+/* Applies the verb; leaves w->pos behind the element, or inside it when it is entered (then e->end may stay 0). */
 static int apply(walk *w, element *e, uint64_t limit, int verb, int32_t rule, int reset)
 {
     int status;
@@ -571,7 +638,13 @@ static int apply(walk *w, element *e, uint64_t limit, int verb, int32_t rule, in
         return set_placeholder(w, e, rule);
     case EF_REGEN_UID:
         if (e->sequence) return fail(w->err, EF_VR_MISMATCH, e->tag, e->match_vr, e->at);
+        if (e->match_vr == VR_UI && ef_is_standard(w->m->facts, e->tag)) return EF_OK;   /* by attribute, not by value alone */
+        if (e->length && !holds_uid(e->match_vr)) return fail(w->err, EF_VR_MISMATCH, e->tag, e->match_vr, e->at);
         return set_uids(w, e, verb, rule);
+    case EF_SHIFT_DATE:
+        if (e->sequence) return fail(w->err, EF_VR_MISMATCH, e->tag, e->match_vr, e->at);
+        if (e->length == 0) return EF_OK;
+        return add_edit(w, EF_WAIT, e, verb, rule) ? EF_OK : w->err->status;
     case EF_CLEAN_TEXT:
     case EF_CLEAN_IMAGE:
         return add_edit(w, EF_WAIT, e, verb, rule) ? EF_OK : w->err->status;
@@ -585,38 +658,46 @@ static int next_element(walk *w, frame *f)
     int status, verb, is_creator;
     int32_t creator, rule;
     if (!f->undefined && w->pos == f->end) return pop(w);
-    if (f->undefined && f->end - w->pos >= 8) {
-        const uint8_t *p = ef_at(w->in, w->pos, 8);
-        if (!p) return fail(w->err, EF_IO, 0, 0, w->pos);
-        if ((u16(p, f->enc.big_endian) << 16 | u16(p + 2, f->enc.big_endian)) == ITEM_END) {
-            if (u32(p + 4, f->enc.big_endian)) return fail(w->err, EF_BAD_LENGTH, ITEM_END, 0, w->pos + 4);
-            w->pos += 8;
-            return pop(w);
-        }
+    if (f->undefined) {
+        int ended;
+        if ((status = item_end(w->in, f->enc, f->end, &w->pos, &ended, w->err))) return status;
+        if (ended) return pop(w);
     }
     if ((status = read_header(w->in, w->m->facts, f->enc, w->pos, f->end, &e, w->err))) return status;
     if ((status = note_tag(w, f, &e))) return status;
     /* A sequence under another VR would pass as one opaque value, with all it holds. */
-    if (!e.sequence && e.length && ef_dict_vr(w->m->facts, e.tag) == VR_SQ)
+    if (!e.sequence && e.length && ef_dict_is_sq(w->m->facts, e.tag))
         return fail(w->err, EF_VR_MISMATCH, e.tag, e.vr, e.at);
     uint64_t limit = f->end;
     int root = w->top == 0, reset = f->reset;
     if (root && w->next_insert < w->m->n_inserts && (status = insert_before(w, e.tag, e.at))) return status;
     size_t before = w->out->n;
     if ((e.tag & 0xFFFF) == 0) {                /* group length: PS3.5 §7.2, retired */
+        /* Rules do not reach it, so that it may be nothing else. */
+        if (e.sequence || e.match_vr != EF_VR('U', 'L') || e.length != 4) return fail(w->err, EF_VR_MISMATCH, e.tag, e.vr, e.at);
         w->pos = e.end;
-        if (!e.end) return fail(w->err, EF_BAD_LENGTH, e.tag, e.vr, e.length_at);
         return add_edit(w, EF_DROP, &e, EF_DELETE, -2) ? EF_OK : w->err->status;
     }
     if (root && w->m->n_inserts && is_inserted(w->m, e.tag)) {
         rule = -2;
         verb = EF_DELETE;
     } else {
+        const ef_override *given = override_at(w, e.at);
         if ((status = private_creator(w, f, &e, &creator, &is_creator))) return status;
         rule = decide(w, &e, creator, is_creator, &verb);
+        if (given) { rule = given->rule; verb = given->verb; }
         if (reset && !((e.tag & 0x10000) && verb == EF_DELETE)) verb = EF_RESET;
     }
+    /* The row stands in front of those of what is inside; how far the element reaches may be known only behind. */
+    int64_t row = -1;
+    if (w->trace) {
+        row = (int64_t)w->trace->n;
+        if ((status = add_row(w->trace, &e, w->depth, verb, rule, w->err))) return status;
+    }
+    int entered = w->top;
     if ((status = apply(w, &e, limit, verb, rule, reset))) return status;
+    if (row >= 0 && w->top == entered && e.end)
+        w->trace->v[row].size = e.end - e.value_at - (e.length_size == 4 && e.length == EF_UNDEFINED ? 8 : 0);
     if (root)
         for (uint32_t i = 0; i < w->out->n_watch; i++)
             if (w->out->watch[i].tag == e.tag && w->pos == e.end)
@@ -624,21 +705,23 @@ static int next_element(walk *w, frame *f)
     return EF_OK;
 }
 
-int ef_scan(ef_input *in, uint64_t start, ef_encoding enc, const ef_matcher *m, ef_edits *out, ef_error *err)
+int ef_scan(ef_input *in, uint64_t start, ef_encoding enc, const ef_matcher *m, const ef_override *overrides, size_t n_overrides,
+            ef_edits *out, ef_rows *trace, ef_error *err)
 {
     walk *w = malloc(sizeof *w);
     int status = EF_OK;
-    memset(out, 0, sizeof *out);
+    out->n = out->arena_len = out->effective = 0;
     memset(err, 0, sizeof *err);
     if (!w) return fail(err, EF_NO_MEMORY, 0, 0, 0);
-    w->in = in; w->m = m; w->out = out; w->err = err;
+    w->in = in; w->m = m; w->out = out; w->trace = trace; w->err = err;
+    w->override = overrides; w->override_end = n_overrides ? overrides + n_overrides : overrides;
     w->pos = start; w->top = -1; w->depth = 0; w->next_insert = 0;
     w->tags = NULL; w->n_tags = w->cap_tags = 0;
     w->creators = NULL; w->n_creators = w->cap_creators = 0;
     out->start = start;
     out->n_watch = m->n_watch;
     for (uint32_t i = 0; i < m->n_watch; i++) out->watch[i] = (ef_watch){m->watch[i], 0, -1, 0, 0};
-    push(w, DATA_SET, in->size, 0, enc, 0, -1);
+    push(w, DATA_SET, in->size, 0, enc, 0, -1, EF_ROOT_PATH);
     if (enc.implicit && in->size - start >= 8) {
         /* Two letters of a VR where implicit VR has a length: other readers would take this for explicit VR. */
         const uint8_t *p = ef_at(in, start, 8);
@@ -661,6 +744,58 @@ void ef_edits_free(ef_edits *e)
     free(e->v);
     free(e->arena);
     memset(e, 0, sizeof *e);
+}
+
+/* ---- everything there is ------------------------------------------------------------------------------------------ */
+
+int ef_list(ef_input *in, uint64_t start, ef_encoding enc, const ef_facts *f, ef_rows *out, ef_error *err)
+{
+    struct { uint8_t kind, undefined; ef_encoding enc; uint64_t end; size_t row; } open[2 * EF_MAX_DEPTH + 2];
+    uint64_t pos = start;
+    int top = 0, depth = 0, status;
+    memset(err, 0, sizeof *err);
+    open[0].kind = DATA_SET; open[0].undefined = 0; open[0].enc = enc; open[0].end = in->size; open[0].row = 0;
+    while (top >= 0) {
+        int sequence = open[top].kind == SEQUENCE, undefined = open[top].undefined, ended = 0;
+        uint64_t limit = open[top].end;
+        ef_encoding inside = open[top].enc;
+        element e = {.at = pos, .tag = ITEM, .inside = inside, .sequence = 1};
+        if (!undefined && pos == limit) ended = 1;
+        else if (sequence) {
+            uint32_t length;
+            if ((status = read_item(in, inside, pos, limit, &e.tag, &length, err))) return status;
+            if (e.tag == ITEM_END || (e.tag == SEQUENCE_END && !undefined)) return fail(err, EF_BAD_ITEM, e.tag, 0, pos);
+            e.value_at = pos += 8;
+            e.end = length == EF_UNDEFINED ? 0 : pos + length;
+            ended = e.tag == SEQUENCE_END;
+        } else {
+            if (undefined && (status = item_end(in, inside, limit, &pos, &ended, err))) return status;
+            if (!ended && (status = read_header(in, f, inside, pos, limit, &e, err))) return status;
+        }
+        if (ended) {
+            if (undefined) out->v[open[top].row].size = pos - 8 - out->v[open[top].row].value_at;
+            if (sequence) depth--;
+            top--;
+            continue;
+        }
+        if ((status = add_row(out, &e, depth, 0, 0, err))) return status;
+        if (!sequence && !e.sequence) {
+            int open_end = !e.end;
+            if ((status = find_end(in, f, &e, limit, err))) return status;
+            if (open_end) out->v[out->n - 1].size = e.end - 8 - e.value_at;
+            pos = e.end;
+            continue;
+        }
+        if (!sequence && depth++ >= EF_MAX_DEPTH) return fail(err, EF_TOO_DEEP, e.tag, e.vr, e.at);
+        top++;
+        open[top].kind = sequence ? DATA_SET : SEQUENCE;
+        open[top].undefined = !e.end;
+        open[top].enc = sequence ? inside : e.inside;
+        open[top].end = e.end ? e.end : limit;
+        open[top].row = out->n - 1;
+        pos = e.value_at;
+    }
+    return EF_OK;
 }
 
 /* ---- file meta and capture --------------------------------------------------------------------------------------- */

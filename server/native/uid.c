@@ -1,4 +1,4 @@
-/* SHA-256 (FIPS 180-4), HMAC (FIPS 198-1) and the keyed UID mapping (PS3.5 §B.2). */
+/* SHA-256 (FIPS 180-4), HMAC (FIPS 198-1), MD5 (RFC 1321) and the UID mappings made of them (PS3.5 §B.2). */
 #include "core.h"
 
 #include <string.h>
@@ -112,6 +112,70 @@ static void finish(ef_sha256 s, uint64_t before, const uint8_t *msg, size_t n, u
         for (int j = 0; j < 4; j++) out[4 * i + j] = (uint8_t)(s.h[i] >> (24 - 8 * j));
 }
 
+/* ---- MD5 --------------------------------------------------------------------------------------------------------- */
+
+static const uint32_t SINES[64] = {
+    0xd76aa478, 0xe8c7b756, 0x242070db, 0xc1bdceee, 0xf57c0faf, 0x4787c62a, 0xa8304613, 0xfd469501, 0x698098d8, 0x8b44f7af,
+    0xffff5bb1, 0x895cd7be, 0x6b901122, 0xfd987193, 0xa679438e, 0x49b40821, 0xf61e2562, 0xc040b340, 0x265e5a51, 0xe9b6c7aa,
+    0xd62f105d, 0x02441453, 0xd8a1e681, 0xe7d3fbc8, 0x21e1cde6, 0xc33707d6, 0xf4d50d87, 0x455a14ed, 0xa9e3e905, 0xfcefa3f8,
+    0x676f02d9, 0x8d2a4c8a, 0xfffa3942, 0x8771f681, 0x6d9d6122, 0xfde5380c, 0xa4beea44, 0x4bdecfa9, 0xf6bb4b60, 0xbebfbc70,
+    0x289b7ec6, 0xeaa127fa, 0xd4ef3085, 0x04881d05, 0xd9d4d039, 0xe6db99e5, 0x1fa27cf8, 0xc4ac5665, 0xf4292244, 0x432aff97,
+    0xab9423a7, 0xfc93a039, 0x655b59c3, 0x8f0ccc92, 0xffeff47d, 0x85845dd1, 0x6fa87e4f, 0xfe2ce6e0, 0xa3014314, 0x4e0811a1,
+    0xf7537e82, 0xbd3af235, 0x2ad7d2bb, 0xeb86d391};
+static const uint8_t TURNS[4][4] = {{7, 12, 17, 22}, {5, 9, 14, 20}, {4, 11, 16, 23}, {6, 10, 15, 21}};
+
+static uint32_t rotl(uint32_t x, int n) { return (x << n) | (x >> (32 - n)); }
+
+static void md5_block(uint32_t h[4], const uint8_t block[64])
+{
+    uint32_t w[16], a = h[0], b = h[1], c = h[2], d = h[3];
+    for (int i = 0; i < 16; i++)
+        w[i] = (uint32_t)block[4 * i + 3] << 24 | (uint32_t)block[4 * i + 2] << 16 | (uint32_t)block[4 * i + 1] << 8 | block[4 * i];
+    for (int i = 0; i < 64; i++) {
+        uint32_t f;
+        int g;
+        switch (i / 16) {
+        case 0: f = (b & c) | (~b & d); g = i; break;
+        case 1: f = (b & d) | (c & ~d); g = (5 * i + 1) % 16; break;
+        case 2: f = b ^ c ^ d; g = (3 * i + 5) % 16; break;
+        default: f = c ^ (b | ~d); g = 7 * i % 16; break;
+        }
+        uint32_t next = b + rotl(a + f + SINES[i] + w[g], TURNS[i / 16][i % 4]);
+        a = d; d = c; c = b; b = next;
+    }
+    h[0] += a; h[1] += b; h[2] += c; h[3] += d;
+}
+
+static void md5(const uint8_t *msg, size_t n, uint8_t out[16])
+{
+    uint32_t h[4] = {0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476};
+    uint8_t block[64] = {0};
+    uint64_t bits = (uint64_t)n * 8;
+    for (; n >= 64; msg += 64, n -= 64) md5_block(h, msg);
+    if (n) memcpy(block, msg, n);
+    block[n] = 0x80;
+    if (n >= 56) { md5_block(h, block); memset(block, 0, sizeof block); }
+    for (int i = 0; i < 8; i++) block[56 + i] = (uint8_t)(bits >> (8 * i));
+    md5_block(h, block);
+    for (int i = 0; i < 16; i++) out[i] = (uint8_t)(h[i / 4] >> (8 * (i % 4)));
+}
+
+/* ---- the mappings ------------------------------------------------------------------------------------------------ */
+
+static void set_root(ef_uid_key *k, const char *root, size_t n)
+{
+    if (n > 24) n = 24;                     /* 24 + 39 digits fit the 64 characters of a UID */
+    if (n) memcpy(k->root, root, n);
+    k->root_len = (uint32_t)n;
+}
+
+void ef_uid_key_md5(ef_uid_key *k, const char *root, size_t root_len)
+{
+    memset(k, 0, sizeof *k);
+    k->kind = EF_UID_MD5;
+    set_root(k, root, root_len);
+}
+
 void ef_uid_key_init(ef_uid_key *k, const uint8_t *key, size_t key_len, const char *root, size_t root_len)
 {
     uint8_t block[64] = {0}, pad[64];
@@ -129,9 +193,7 @@ void ef_uid_key_init(ef_uid_key *k, const uint8_t *key, size_t key_len, const ch
     ef_sha256_block(&k->inner, pad);
     for (int i = 0; i < 64; i++) pad[i] = block[i] ^ 0x5c;
     ef_sha256_block(&k->outer, pad);
-    if (root_len > 24) root_len = 24;       /* 24 + 39 digits fit the 64 characters of a UID */
-    memcpy(k->root, root, root_len);
-    k->root_len = (uint32_t)root_len;
+    set_root(k, root, root_len);
 }
 
 void ef_hmac(const ef_uid_key *k, const uint8_t *msg, size_t n, uint8_t out[32])
@@ -141,20 +203,32 @@ void ef_hmac(const ef_uid_key *k, const uint8_t *msg, size_t n, uint8_t out[32])
     finish(k->outer, 64, digest, 32, out);
 }
 
+static const char pairs[201] =
+    "0001020304050607080910111213141516171819202122232425262728293031323334353637383940414243444546474849"
+    "5051525354555657585960616263646566676869707172737475767778798081828384858687888990919293949596979899";
+
 size_t ef_uid_map(const ef_uid_key *k, const uint8_t *uid, size_t n, char out[72])
 {
     uint8_t mac[32];
-    char digits[40];
-    int nd = 0;
-    ef_hmac(k, uid, n, mac);
+    char digits[57], *p = digits + sizeof digits;
+    if (k->kind == EF_UID_MD5) {
+        md5(uid, n, mac);
+        mac[6] = (mac[6] & 0x0F) | 0x30;    /* version 3: by name; no namespace stands before the name */
+        mac[8] = (mac[8] & 0x3F) | 0x80;    /* RFC 4122's variant */
+    } else {
+        ef_hmac(k, uid, n, mac);
+    }
     unsigned __int128 x = 0;
     for (int i = 0; i < 16; i++) x = x << 8 | mac[i];
     do {                                    /* 19 digits at a time: 64-bit divisions only inside */
         uint64_t part = (uint64_t)(x % 10000000000000000000ull);
         x /= 10000000000000000000ull;
-        for (int i = 0; i < 19 && (x || part || i == 0); i++) { digits[nd++] = (char)('0' + part % 10); part /= 10; }
+        for (int i = 0; i < 9; i++, part /= 100) { p -= 2; memcpy(p, pairs + 2 * (part % 100), 2); }
+        *--p = (char)('0' + part);
     } while (x);
+    while (*p == '0' && p < digits + sizeof digits - 1) p++;
+    size_t nd = (size_t)(digits + sizeof digits - p);
     memcpy(out, k->root, k->root_len);
-    for (int i = 0; i < nd; i++) out[k->root_len + i] = digits[nd - 1 - i];
-    return k->root_len + (size_t)nd;
+    memcpy(out + k->root_len, p, nd);
+    return k->root_len + nd;
 }

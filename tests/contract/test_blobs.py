@@ -543,20 +543,32 @@ def test_sweep_removes_what_a_killed_process_left(local: LocalBlobs, tmp_path: P
     assert len(files_below(tmp_path)) == 1
 
 
-def test_a_writer_that_met_a_sweep_starts_again(local: LocalBlobs, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Between the making of the hidden file and its lock, a sweep takes it for a crashed writer's."""
+def test_a_writer_that_met_a_sweep_starts_again(
+    local: LocalBlobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the making of its hidden directory and the lock on it, a sweep takes it for a crashed process's."""
     real, swept = fcntl.flock, []
 
     def flock(fd: int, operation: int) -> None:
         if not swept and not operation & fcntl.LOCK_NB:
-            swept.append(0)
-            swept[0] = local.sweep()
+            swept.append(os.listdir(tmp_path / "deep/objects/.writing"))
+            local.sweep()
+            swept.append(os.listdir(tmp_path / "deep/objects/.writing"))
         real(fd, operation)
 
     monkeypatch.setattr(fcntl, "flock", flock)
     put(local, "k", b"whole")
-    assert swept == [1]
+    assert (len(swept[0]), swept[1]) == (1, [])
     assert get(local, "k") == b"whole"
+
+
+def test_a_closed_store_leaves_nothing_hidden_and_writes_again(local: LocalBlobs, tmp_path: Path) -> None:
+    put(local, "k", b"one")
+    local.close()
+    assert not (tmp_path / "deep/objects/.writing").exists()
+    assert local.sweep() == 0
+    put(local, "l", b"two")
+    assert keys(local) == ["k", "l"]
 
 
 def _import_path() -> str:

@@ -53,7 +53,7 @@ SERVICES = {
     "GetDicomStoreMetrics DeidentifyDicomStore ImportDicomData ExportDicomData",
     "DicomWebService": "StoreInstances RetrieveInstance RetrieveSeries RetrieveStudy RetrieveMetadata RetrieveFrames "
     "RetrieveRendered SearchForStudies SearchForSeries SearchForInstances DeleteStudy DeleteSeries DeleteInstance",
-    "DeidentifyService": "StreamDeidentify PreviewDeidentify ExplainConfig",
+    "DeidentifyService": "StreamDeidentify PreviewDeidentify StreamPreview ExplainConfig",
     "OperationLogService": "ListOperationErrors",
 }
 
@@ -80,6 +80,7 @@ def test_streams_run_the_way_the_contract_says() -> None:
         "DicomWebService.RetrieveRendered": (False, True),
         "DeidentifyService.StreamDeidentify": (True, True),
         "DeidentifyService.PreviewDeidentify": (False, True),
+        "DeidentifyService.StreamPreview": (True, True),
     }
 
 

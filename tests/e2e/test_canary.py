@@ -6,6 +6,7 @@ every byte the server left or said: destination objects, rows, search answers, m
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,8 +16,10 @@ import pytest
 
 import effacer
 from bench.served import served
+from tests import mixes
 from tests.canary import Canaries, canaries, tokens_in
 from tests.encode import BIG_ENDIAN, DEFLATED, EXPLICIT, IMPLICIT, Style
+from tests.survivors import survivors
 
 LOCATION = "projects/canary/locations/here"
 SOURCE = f"{LOCATION}/datasets/source"
@@ -70,11 +73,17 @@ def aftermath(tmp_path_factory: pytest.TempPathFactory) -> Aftermath:
         said += [list(client.search_studies(CLEAN + STORE)), list(client.search_instances(CLEAN + STORE))]
         said += [list(client.retrieve_metadata(instance)) for instance, _ in _retrieve_all(client, CLEAN + STORE)]
     found = {"answers": "\n".join(map(str, said)).encode(), "log": (data / "server.log").read_bytes()}
+    return Aftermath(planted, found | _left_on_disk(data, sources), outputs)
+
+
+def _left_on_disk(data: Path, sources: set[str]) -> dict[str, bytes]:
+    """Every object that is not of the source store, and the rows."""
+    found = {}
     for path in (data / "objects").rglob("*"):
         if path.is_file() and not sources & set(path.parts):
             found[f"object {path.parent.name}/{path.name}"] = path.read_bytes()
     found["rows"] = "\n".join(_rows(data / "catalog.sqlite")).encode()
-    return Aftermath(planted, found, outputs)
+    return found
 
 
 def _retrieve_all(client: effacer.Client, store: str) -> Iterator[tuple[str, bytes]]:
@@ -114,6 +123,33 @@ def test_no_token_is_left(aftermath: Aftermath) -> None:
     haystacks |= {f"inflated {n}": _inflated(data) for n, data in enumerate(aftermath.outputs)}
     leaks = [(where, left) for where, hay in haystacks.items() if (left := tokens_in(tokens, hay))]
     assert not leaks
+
+
+def test_with_options_only_what_the_tables_let_through_is_left(tmp_path: Path) -> None:
+    """All options at once but UIDs and full dates: in objects, rows, answers and the log."""
+    left_out = ("retainUids", mixes.FULL_DATES)
+    options = tuple(option for option in mixes.OPTIONS if option not in left_out)
+    planted = [canaries(seed, Style(syntax), "latest") for seed, syntax in enumerate((EXPLICIT, IMPLICIT), 7)]
+    config = json.loads(mixes.config(options=options, edition="EDITION_LATEST"))
+    with served(tmp_path, "--workers", "threads:2") as server, effacer.Client(server.target) as client:
+        client.create_dataset(SOURCE).result()
+        client.create_dicom_store(SOURCE + STORE)
+        assert not [r.error for r in client.store_instances(SOURCE + STORE, [c.data for c in planted]) if r.error]
+        sources = {path.name for path in (tmp_path / "objects").iterdir()}
+        done = client.deidentify_dataset(SOURCE, CLEAN, config=config)
+        done.result(timeout=120)
+        assert done.metadata.counter.success == len(planted)
+        outputs = [data for _, data in _retrieve_all(client, CLEAN + STORE)]
+        said = [list(client.search_studies(CLEAN + STORE)), list(client.search_instances(CLEAN + STORE)), done.metadata]
+    found = _left_on_disk(tmp_path, sources) | {"answers": str(said).encode()}
+    found["log"] = (tmp_path / "server.log").read_bytes()
+    through = set[bytes]().union(*(survivors(c, "latest", options) for c in planted))
+    tokens = {token for c in planted for token in (*c.gone, *c.kept) if len(token) >= SHORT} - through
+    assert len(tokens) > 10_000
+    haystacks = found | {f"output {number}": data for number, data in enumerate(outputs)}
+    leaks = [(where, left) for where, hay in haystacks.items() if (left := tokens_in(tokens, hay))]
+    assert not leaks
+    assert through == set(tokens_in(through, b"".join(outputs)))
 
 
 def _inflated(data: bytes) -> bytes:

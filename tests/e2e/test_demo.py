@@ -56,7 +56,7 @@ def test_broken_files_are_refused_with_a_reason(demo: Demo) -> None:
         ("(0010,0010)", ("Ann Johnson", "kept")),
         ("(0010,0020)", ("S1214223-1", "emptied")),
         ("(0008,0018)", ("2.25.", "new UID")),
-        ("(0012,0062)", ("YES", "added")),
+        ("(0012,0063)", ("Effacer", "added")),
     ],
 )
 def test_table_says_what_became_of_a_tag(demo: Demo, tag: str, shown: tuple[str, ...]) -> None:

@@ -147,7 +147,8 @@ def _check_sample(api: Api, store: str) -> None:
     assert len(outputs) == 2
     (output,) = [output for output in outputs if str(output.PatientName) == "Ann Johnson"]
     assert output.PatientID == ""
-    assert output.PatientIdentityRemoved == "YES"
+    assert output.DeidentificationMethodCodeSequence[0].CodeValue == "113100"
+    assert "PatientIdentityRemoved" not in output  # the name is kept
     assert output.StudyInstanceUID.startswith("2.25.")
 
 

@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from effacer import cli
-from effacer.v1 import dataset_pb2, dicom_store_pb2, operation_metadata_pb2
+from effacer.v1 import dataset_pb2, deidentify_service_pb2, dicom_store_pb2, operation_metadata_pb2
 from tests.fake_server import (
     DATASET,
     LOCATION,
@@ -105,6 +105,13 @@ def test_stores(run: Run, fake: Fake) -> None:
         ["deidentify", STORE, OTHER, "--config", "none.json"],
         ["deidentify", DATASET, f"{DATASET}2", "--config", "c.json", "--filter", "gs://b/f"],
         ["deidentify", STORE, OTHER, "--config", "c.json", "--filter", "none.txt"],
+        ["explain"],
+        ["explain", "--config", "none.json"],
+        ["preview", "--config", "c.json"],
+        ["preview", "none.dcm", "--config", "c.json"],
+        ["preview", f"{STUDY}/series/3/instances/4", "--config", "c.json", "--show-values"],
+        ["stream", "none.dcm", "--out", "out", "--config", "c.json"],
+        ["stream", ".", "--config", "c.json"],
         ["unknown"],
     ],
 )
@@ -120,6 +127,26 @@ def test_errors_are_one_line_on_stderr(run: Run, fake: Fake) -> None:
     result = run("datasets", "get", DATASET)
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr == f"effacer: {DATASET} does not exist (NO_SUCH_DATASET)\n"
+
+
+def test_errors_are_json_with_json(run: Run, fake: Fake, config: Path, tmp_path: Path) -> None:
+    fake.failures["GetDataset"] = status("NOT_FOUND", "gone", "NO_SUCH_DATASET", kind="dataset")
+    gone = run("--json", "datasets", "get", DATASET)
+    assert (gone.exit_code, gone.stdout) == (1, "")
+    assert json.loads(gone.stderr) == {
+        "error": {"code": "NOT_FOUND", "message": "gone", "reason": "NO_SUCH_DATASET", "metadata": {"kind": "dataset"}}
+    }
+    assert run("datasets", "get", DATASET, "--json").stderr == gone.stderr
+    (tmp_path / "bad.json").write_text('{"dicomTagConfig": {"nonsense": 1}}')
+    bad = run("--json", "deidentify", STORE, OTHER, "--config", tmp_path / "bad.json")
+    assert bad.exit_code == 2
+    [violation] = json.loads(bad.stderr)["error"]["violations"]
+    assert violation["field"] == "config.dicomTagConfig.nonsense"
+    usage = run("--json", "deidentify", STORE, "--config", config)
+    assert (usage.exit_code, json.loads(usage.stderr)["error"]["reason"]) == (2, "USAGE")
+    fake.download = instance_messages("1.2.3.4", b"data")
+    blocked = run("--json", "retrieve", STUDY, config / "below")
+    assert (blocked.exit_code, json.loads(blocked.stderr)["error"]["reason"]) == (1, "OS")
 
 
 def test_no_server_is_one_line_that_says_so() -> None:
@@ -234,6 +261,76 @@ def test_a_config_the_server_refuses_exits_with_2_and_names_every_path(
     assert (result.exit_code, result.stderr) == (2, "effacer: config.a: is odd; config.b: is odd too\n")
 
 
+def test_explain(run: Run, fake: Fake, config: Path) -> None:
+    result = run("explain", "--config", config)
+    assert result.exit_code == 0
+    lines = [" ".join(line.split()) for line in result.stdout.splitlines()]
+    assert lines == [
+        "element keyword only what happens because",
+        "(0010,0010) PatientName stays actions[0]",
+        "everything else goes p",
+        "content item type what happens because",
+        "121022 DCM goes too options.x",
+        "element keyword what happens because",
+        "(0010,0010) PatientName stays actions[0]",
+        "note: a note",
+        "PS3.15 2018e, plan f00",
+    ]
+    assert run("explain", "--config", config, "--text").stdout == "edition 2018e\nplan\n"
+    for arguments in (["--json", "explain", "--config", config], ["explain", "--config", config, "--json"]):
+        [document] = documents(run(*arguments))
+        assert document["rules"][0]["because"] == "actions[0]"
+    fake.failures["ExplainConfig"] = status("UNIMPLEMENTED", "no", "NOT_IMPLEMENTED", [("config.x", "not yet")])
+    refused = run("explain", "--config", config)
+    assert (refused.exit_code, refused.stderr) == (2, "effacer: config.x: not yet\n")
+
+
+def test_preview(run: Run, fake: Fake, config: Path, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "1.dcm").write_bytes(b"one")
+    (tmp_path / "in" / "2.dcm").write_bytes(b"BAD")
+    name = f"{STUDY}/series/3/instances/4"
+    result = run("preview", tmp_path / "in", name, "--config", config)
+    assert result.exit_code == 3
+    lines = [" ".join(line.split()) for line in result.stdout.splitlines()]
+    table = [
+        "element keyword is now action becomes because",
+        "(0010,0010) PatientName PN, 1 value, 8 bytes reset PLACEHOLDER actions[0]",
+        "(0012,0062) PatientIdentityRemoved stamp",
+    ]
+    refused = f"{tmp_path}/in/2.dcm: would be refused: NOT_DICOM position=0"
+    assert lines == [f"{tmp_path}/in/1.dcm", *table, refused, name, *table]
+    shown = run("preview", tmp_path / "in" / "1.dcm", "--config", config, "--show-values", "--kept")
+    assert shown.exit_code == 0
+    assert "PN, 1 value, 8 bytes: Old\N{REPLACEMENT CHARACTER}[1mName" in shown.stdout, "nothing steers the terminal"
+    assert [request.show_values for request in fake.received(deidentify_service_pb2.StreamPreviewRequest)] == [
+        False,
+        True,
+    ]
+    first, second = documents(run("preview", tmp_path / "in", "--config", config, "--json"))
+    assert (first["item"], first["elements"][0]["path"]) == (f"{tmp_path}/in/1.dcm", "(0010,0010)")
+    assert first["planFingerprint"] == "f00"
+    assert second["error"]["reason"] == "NOT_DICOM"
+    stored = run("preview", name, "--config", config, "--show-values")
+    assert "--show-values is for files" in stored.stderr
+
+
+def test_stream(run: Run, fake: Fake, config: Path, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "1.dcm").write_bytes(b"one")
+    (tmp_path / "in" / "2.dcm").write_bytes(b"BAD")
+    result = run("stream", tmp_path / "in", "--out", tmp_path / "out", "--config", config)
+    assert (result.exit_code, result.stderr) == (3, "a note\n")
+    refused = f"refused {tmp_path}/in/2.dcm: NOT_DICOM position=0\n"
+    assert result.stdout == f"{refused}1 de-identified, 1 refused\n"
+    assert (tmp_path / "out" / "1.2" / "1.2.3" / "1.2.3.0.dcm").read_bytes() == b"ONE"
+    good = run("stream", tmp_path / "in" / "1.dcm", "--out", tmp_path / "out", "--config", config, "--json")
+    assert good.exit_code == 0
+    assert documents(good) == [
+        {"path": f"{tmp_path}/in/1.dcm", "output": f"{tmp_path}/out/1.2/1.2.3/1.2.3.0.dcm"},
+    ]
+
+
 def test_operations(run: Run, fake: Fake) -> None:
     fake.operations[OPERATION] = [state(success=1, failure=2, pending=3)]
     last = f"{DATASET}/operations/2"
@@ -306,6 +403,6 @@ def test_progress_on_a_terminal_goes_to_stderr(
 
 
 def test_help_and_version() -> None:
-    for arguments in (["--help"], ["deidentify", "--help"], ["--version"]):
+    for arguments in (["--help"], ["deidentify", "--help"], ["preview", "--help"], ["--version"]):
         assert CliRunner().invoke(cli.main, arguments).exit_code == 0
     assert "must be let" in " ".join(CliRunner().invoke(cli.main, ["deidentify", "--help"]).stdout.split())

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -15,7 +17,13 @@ from google.rpc import code_pb2
 
 import effacer
 from effacer import errors
-from effacer.v1 import dataset_pb2, deidentify_pb2, dicom_store_pb2, operation_metadata_pb2
+from effacer.v1 import (
+    dataset_pb2,
+    deidentify_pb2,
+    deidentify_service_pb2,
+    dicom_store_pb2,
+    operation_metadata_pb2,
+)
 from tests.fake_server import DATASET, LOCATION, OPERATION, STORE, STUDY, Fake, finished, serve, state, status
 
 REQUESTS = Path(__file__).parent.parent / "golden" / "requests"
@@ -173,6 +181,164 @@ def test_listings_of_operations_and_errors(client: effacer.Client, fake: Fake) -
     }
 
 
+def test_explain(client: effacer.Client, fake: Fake) -> None:
+    answer = client.explain({"dicomTagConfig": {"actions": [{"queries": ["PN"], "keepTag": {}}]}})
+    assert (answer.plan_fingerprint, answer.rules[0].words) == ("f00", "stays")
+    client.explain(gcs_config_uri="gs://b/c")
+    client.explain(REQUESTS / "11_store_level_filter_v1.json")
+    first, by_uri, with_filter = fake.received(deidentify_service_pb2.ExplainConfigRequest)
+    assert list(first.config.dicom_tag_config.actions[0].queries) == ["PN"]
+    assert by_uri.gcs_config_uri == "gs://b/c"
+    assert with_filter.HasField("config")
+    fake.failures["ExplainConfig"] = status("INVALID_ARGUMENT", "no", "INVALID_FIELD", [("config.x", "is odd")])
+    with pytest.raises(effacer.InvalidArgument) as caught:
+        client.explain()
+    assert caught.value.violations == [("config.x", "is odd")]
+
+
+def test_a_stream_comes_back_in_order(client: effacer.Client, fake: Fake, tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"from a file")
+    accepted: list[Any] = []
+    items = [tmp_path / "a", tmp_path / "none", b"BAD", io.BytesIO(b"a file object"), b"", tmp_path]
+    found = [
+        (result.index, result.item, None if result.refused else result.read(), result.refused and result.refused.reason)
+        for result in client.deidentify_stream(items, {}, accepted=accepted.append)
+    ]
+    assert found == [
+        (0, items[0], b"FROM A FILE", None),
+        (1, items[1], None, "UNREADABLE"),
+        (2, items[2], None, "NOT_DICOM"),
+        (3, items[3], b"A FILE OBJECT", None),
+        (4, items[4], b"", None),
+        (5, items[5], None, "UNREADABLE"),
+    ]
+    assert [list(plan.notes) for plan in accepted] == [["a note"]]
+    (request,) = fake.received(deidentify_service_pb2.StreamDeidentifyRequest)
+    assert request.HasField("config")
+
+
+def test_a_stream_takes_items_as_it_goes_and_chunks_need_not_be_taken(client: effacer.Client) -> None:
+    taken: list[int] = []
+
+    def items() -> Iterator[bytes]:
+        for number in range(6):
+            taken.append(number)
+            yield b"%d" % number * 10
+
+    results = client.deidentify_stream(items())
+    assert next(results).instance
+    second = next(results)
+    assert b"".join(second.chunks()) == b"1" * 10
+    assert b"".join(second.chunks()) == b""
+    assert [result.index for result in results] == [2, 3, 4, 5]
+    assert taken == list(range(6))
+
+
+def test_what_items_raise_is_raised(client: effacer.Client) -> None:
+    def items() -> Iterator[bytes]:
+        yield b"good"
+        raise RuntimeError("ours")
+
+    with pytest.raises(RuntimeError, match="ours"):
+        list(client.deidentify_stream(items()))
+    with pytest.raises(effacer.InvalidArgument, match="must be paths, bytes or files"):
+        list(client.preview_files([object()]))  # type: ignore[list-item]
+
+
+def test_a_file_that_breaks_off_says_why(client: effacer.Client) -> None:
+    class Breaking(io.BytesIO):
+        def read(self, count: int | None = -1) -> bytes:
+            if self.tell() == 0:
+                return super().read(3)
+            raise OSError(5, "Input/output error")
+
+    results = list(client.deidentify_stream([Breaking(b"longer"), b"good"]))
+    assert [result.refused and result.refused.reason for result in results] == ["UNREADABLE", None]
+    previews = list(client.preview_files([Breaking(b"longer"), b"good"]))
+    assert [preview.refused and preview.refused.reason for preview in previews] == ["UNREADABLE", None]
+
+
+def test_an_instance_that_does_not_arrive_whole_is_data_loss(client: effacer.Client, tmp_path: Path) -> None:
+    with pytest.raises(effacer.DataLoss):
+        next(client.deidentify_stream([b"cut off"])).read()
+    (tmp_path / "a").write_bytes(b"cut off")
+    with pytest.raises(effacer.DataLoss):
+        list(client.deidentify_files(tmp_path / "a", tmp_path / "out"))
+    assert [path for path in (tmp_path / "out").rglob("*") if path.is_file()] == []
+
+
+def test_files_are_written_by_their_new_uids(client: effacer.Client, tmp_path: Path) -> None:
+    for name, data in {"a": b"one", "b": b"same 1", "c": b"same 2", "d": b"BAD"}.items():
+        (tmp_path / "in" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "in" / name).write_bytes(data)
+    out = tmp_path / "in" / "out"  # inside: what is written is not read again
+    results = list(client.deidentify_files(tmp_path / "in", out, {}))
+    assert [(result.source.name, result.output, result.refused and result.refused.reason) for result in results] == [
+        ("a", out / "1.2" / "1.2.3" / "1.2.3.0.dcm", None),
+        ("b", out / "1.2" / "1.2.3" / "1.2.3.9.dcm", None),
+        ("c", None, "UID_COLLISION"),
+        ("d", None, "NOT_DICOM"),
+    ]
+    assert (out / "1.2" / "1.2.3" / "1.2.3.9.dcm").read_bytes() == b"SAME 1"
+    assert len([path for path in out.rglob("*") if path.is_file()]) == 2
+
+
+def test_missing_paths_are_an_error_before_anything_is_sent(client: effacer.Client, fake: Fake, tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"one")
+    for call in (
+        lambda: client.store(STORE, tmp_path / "a", tmp_path / "none"),
+        lambda: list(client.deidentify_files([tmp_path / "a", tmp_path / "none"], tmp_path / "out")),
+    ):
+        with pytest.raises(effacer.InvalidArgument) as caught:
+            call()
+        assert caught.value.violations == [("paths[1]", f"there is no file or folder {tmp_path}/none")]
+        assert caught.value.reason == "NO_SUCH_FILE"
+    assert (fake.requests, fake.streams) == ([], [])
+
+
+def test_a_stream_has_no_filter_and_one_config(client: effacer.Client, fake: Fake) -> None:
+    with pytest.raises(effacer.InvalidArgument, match="only a store can have a filter"):
+        list(client.deidentify_stream([b"x"], REQUESTS / "11_store_level_filter_v1.json"))
+    with pytest.raises(effacer.InvalidArgument, match="gcs_config_uri"):
+        list(client.preview_files([b"x"], {}, gcs_config_uri="gs://b/c"))
+    assert fake.requests == []
+    list(client.deidentify_stream([b"x"], gcs_config_uri="gs://b/c"))
+    (request,) = fake.received(deidentify_service_pb2.StreamDeidentifyRequest)
+    assert request.gcs_config_uri == "gs://b/c"
+
+
+def test_previews_of_names_come_in_groups_by_store(client: effacer.Client, fake: Fake) -> None:
+    names = [f"{STUDY}/series/3/instances/{number}" for number in range(150)]
+    other = f"{OTHER}/dicomWeb/studies/1/series/2/instances/3.404"
+    previews = list(client.preview([*names, other, names[0]], {}, include_kept=True))
+    assert [preview.index for preview in previews] == list(range(152))
+    assert [preview.item for preview in previews] == [*names, other, names[0]]
+    assert {len(preview.elements) for preview in previews} == {2, 0}
+    refused = previews[150].refused
+    assert refused is not None
+    assert refused.reason == "NOT_DICOM"
+    requests = fake.received(deidentify_service_pb2.PreviewDeidentifyRequest)
+    assert [(request.parent, len(request.names)) for request in requests] == [
+        (STORE, 100),
+        (STORE, 50),
+        (OTHER, 1),
+        (STORE, 1),
+    ]
+    assert all(request.include_kept for request in requests)
+    with pytest.raises(effacer.InvalidArgument, match=r"names\[1\]"):
+        list(client.preview([names[0], STUDY]))
+
+
+def test_previews_of_files(client: effacer.Client, fake: Fake, tmp_path: Path) -> None:
+    items = [b"one", tmp_path / "none", b"BAD"]
+    previews = list(client.preview_files(items, {}, show_values=True))
+    assert [(p.index, p.item, len(p.elements)) for p in previews] == [(0, b"one", 2), (1, items[1], 0), (2, b"BAD", 0)]
+    assert [preview.refused and preview.refused.reason for preview in previews] == [None, "UNREADABLE", "NOT_DICOM"]
+    assert previews[0].plan_fingerprint == "f00"
+    (request,) = fake.received(deidentify_service_pb2.StreamPreviewRequest)
+    assert (request.show_values, request.include_kept, request.HasField("config")) == (True, False, True)
+
+
 @pytest.mark.parametrize("code", CODES)
 def test_every_code_has_its_class(client: effacer.Client, fake: Fake, code: str) -> None:
     fake.failures["GetDataset"] = status(code, "why not", "SOME_REASON", [("name", "is odd")], key="value")
@@ -235,5 +401,6 @@ def test_importing_the_client_imports_nothing_heavy() -> None:
 def test_public_names() -> None:
     codes = {name.title().replace("_", "") for name in CODES}
     others = {"Client", "EffacerError", "Operation", "StoreResult", "UploadProgress", "__version__"}
+    others |= {"Deidentified", "DeidentifiedFile", "Preview"}
     assert set(effacer.__all__) == codes | others
     assert all(hasattr(effacer, name) for name in effacer.__all__)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import effacer
-from effacer import upload
+from effacer import sending, upload
 from effacer.v1 import dicom_web_pb2
 from tests.fake_server import STORE, STUDY, Fake, instance_messages, serve, status
 
@@ -190,13 +190,13 @@ def test_a_stream_that_fails_raises_and_closes_its_file(
 ) -> None:
     fake.failures["StoreInstances"] = status("NOT_FOUND", "no such store", "NO_SUCH_STORE")
     opened: list[Any] = []
-    real = upload._open
+    real = sending._open
 
     def remember(item: Any) -> Any:
         opened.append(real(item)[0])
         return opened[-1], 64 * MIB, True
 
-    monkeypatch.setattr(upload, "_open", remember)
+    monkeypatch.setattr(sending, "_open", remember)
     with (tmp_path / "big").open("wb") as file:
         file.truncate(64 * MIB)
     with pytest.raises(effacer.NotFound, match="no such store"):

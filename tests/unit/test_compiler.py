@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from google.protobuf import json_format
+from pydicom.valuerep import STANDARD_VR
 
 from effacer.v1 import deidentify_pb2 as pb
 from effacer_server.dicom import facts
@@ -83,6 +84,7 @@ def test_plans_of_the_worked_examples(name: str) -> None:
     [
         ("minimal_keep_list", {"dicomTagConfig": {"profileType": "MINIMAL_KEEP_LIST_PROFILE"}}),
         ("keep_all", {"dicomTagConfig": {"profileType": "KEEP_ALL_PROFILE"}}),
+        ("basic_2018e", {"dicomTagConfig": {}}),
         ("basic_latest", {"dicomTagConfig": {"options": {"standardEdition": "EDITION_LATEST"}}}),
         ("legacy_keep_list", {"dicom": {"keepList": {"tags": ["PatientID", "00191008"]}}}),
         ("legacy_remove_list", {"dicom": {"removeList": {"tags": ["PatientID"]}, "skipIdRedaction": True}}),
@@ -152,6 +154,24 @@ def test_primary_ids(profile: str, primary_ids: str | None, study: Verb, referen
     assert verb_of(plan, "ReferencedSOPInstanceUID") is reference
 
 
+VERBS = {"keepTag": Verb.KEEP, "removeTag": Verb.REMOVE, "deleteTag": Verb.DELETE, "resetTag": Verb.RESET}
+
+
+@pytest.mark.parametrize(
+    ("vr", "action"),
+    [
+        (str(vr), action)
+        for vr in sorted(STANDARD_VR)
+        for action in VERBS
+        if vr != "UI" or action in ("keepTag", "resetTag")
+    ],
+)
+def test_every_vr_is_a_query(vr: str, action: str) -> None:
+    plan = tag_plan({"queries": [vr], action: {}}, profileType="KEEP_ALL_PROFILE")
+    assert plan.rules[0] == Rule(VERBS[action], "actions[0].queries[0]", 0, 0, vr)
+    assert deciding(plan, 0x00191010, vr).verb is VERBS[action]
+
+
 @pytest.mark.parametrize(
     ("text", "tag", "mask", "vr", "creator"),
     [
@@ -167,6 +187,14 @@ def test_primary_ids(profile: str, primary_ids: str | None, study: Verb, referen
         ("60xx3000", 0x60003000, 0xFF01FFFF, "", ""),
         ("(60xx,3000)", 0x60003000, 0xFF01FFFF, "", ""),
         ("OverlayData", 0x60003000, 0xFF01FFFF, "", ""),
+        ("CurveData", 0x50003000, 0xFF01FFFF, "", ""),
+        ("(50XX,3000)", 0x50003000, 0xFF01FFFF, "", ""),
+        ("002031xx", 0x00203100, 0xFFFFFF00, "", ""),
+        ("SourceImageIDs", 0x00203100, 0xFFFFFF00, "", ""),
+        ("(0010,0000)", 0x00100000, EXACT, "", ""),
+        ("00190010", 0x00190010, EXACT, "", ""),
+        ("0010,0010", 0x00100010, EXACT, "", ""),
+        ("OV", 0, 0, "OV", ""),
         ("60003000", 0x60003000, EXACT, "", ""),
         ("00191008", 0x00191008, EXACT, "", ""),
         ('(0019,"SIEMENS MR HEADER",0C)', 0x0019000C, 0xFFFF00FF, "", "SIEMENS MR HEADER"),
@@ -266,10 +294,63 @@ def test_actions_on_their_vr() -> None:
     )
 
 
-def test_file_meta_queries_are_accepted_and_said_to_do_nothing() -> None:
+def test_file_meta_can_be_kept_as_far_as_it_is_not_written_anew() -> None:
     plan = tag_plan({"queries": ["MediaStorageSOPInstanceUID", "SourceApplicationEntityTitle"], "keepTag": {}})
     assert not any(rule.because.startswith("actions") for rule in plan.rules)
-    assert [note.partition(":")[0] for note in plan.notes] == ["actions[0].queries[0]", "actions[0].queries[1]"]
+    assert [note.partition(":")[0] for note in plan.notes] == ["actions[0].queries[0]"]
+    assert plan.file_meta == (Rule(Verb.KEEP, "actions[0].queries[1]", 0x00020016),)
+
+
+@pytest.mark.parametrize("query", ["00020003", "(0002,0016)", "TransferSyntaxUID", "0002,0102"])
+@pytest.mark.parametrize("action", ["keepTag", "deleteTag", "removeTag", "resetTag"])
+def test_every_form_of_file_meta_query(query: str, action: str) -> None:
+    plan = tag_plan({"queries": [query], action: {}})
+    assert plan.rules == compile_config(pb.DeidentifyConfig()).rules
+    if action == "keepTag" and query in ("(0002,0016)", "0002,0102"):
+        assert [rule.verb for rule in plan.file_meta] == [Verb.KEEP]
+        assert plan.notes == ()
+    else:
+        assert plan.file_meta == ()
+        note = "actions[0].queries[0]: file meta is written anew for every output; this touches nothing"
+        assert plan.notes == (note,)
+
+
+def test_private_creators_are_bounded() -> None:
+    queries = [f'(0019,"CREATOR {number}",{element})' for number in range(1000) for element in ("01", "02")]
+    assert len({rule.creator for rule in tag_plan({"queries": queries, "keepTag": {}}).rules if rule.creator}) == 1000
+    more = [f'(0021,"MORE {number}",01)' for number in range(3)]
+    found = action_violations({"queries": queries, "keepTag": {}}, {"queries": ["PatientID", *more], "deleteTag": {}})
+    assert found == {"actions[1].queries[1]": "is one private creator too many: a config may name 1000"}
+    listed = violations({"dicom": {"keepList": {"tags": [*queries, *more]}}})
+    assert list(listed) == ["config.dicom.keepList.tags[2000]"]
+
+
+@pytest.mark.parametrize("action", ["deleteTag", "removeTag"])
+@pytest.mark.parametrize("query", ["SOPInstanceUID", "0020000D", "(0020,000E)"])
+def test_nothing_could_be_stored(query: str, action: str) -> None:
+    keyword = facts.keyword_of(parse_query(query).tag)
+    found = action_violations({"queries": ["PatientID"], "keepTag": {}}, {"queries": ["PN", query], action: {}})
+    assert found == {
+        "actions[1].queries[1]": f"leaves no {keyword}, without which nothing can be stored; actions hold at the root "
+        "and inside sequences alike"
+    }
+
+
+def test_nothing_could_be_stored_without_any_uid() -> None:
+    found = action_violations(
+        {"queries": ["StudyInstanceUID"], "regenUidTag": {}}, {"queries": ["UI"], "deleteTag": {}}
+    )
+    assert list(found) == ["actions[1].queries[0]"]
+    assert found["actions[1].queries[0]"].startswith("leaves no SOPInstanceUID, SeriesInstanceUID, without")
+
+
+def test_other_ways_with_the_primary_ids_can_be_stored() -> None:
+    ids = ["StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"]
+    plan = tag_plan({"queries": ids, "keepTag": {}}, {"queries": ["UI"], "deleteTag": {}})
+    assert {verb_of(plan, keyword) for keyword in ids} == {Verb.KEEP}
+    assert verb_of(tag_plan({"queries": ids, "resetTag": {}}), "StudyInstanceUID") is Verb.RESET
+    assert verb_of(tag_plan({"queries": ["UI"], "resetTag": {}}), "SOPInstanceUID") is Verb.RESET
+    assert verb_of(tag_plan({"queries": ["ReferencedSOPInstanceUID"], "deleteTag": {}}), "SOPInstanceUID")
 
 
 def test_an_action_needs_queries_and_a_verb() -> None:
@@ -420,22 +501,27 @@ def test_bad_text_config(text: dict[str, Any], path: str) -> None:
             "dicomTagConfig.actions[0].cleanImageTag.textRedactionMode",
         ),
         ({"image": {"additionalInfoTypes": ["AGE"]}}, "image"),
-        ({"dicomTagConfig": {"options": {"retainUids": True}}}, "dicomTagConfig.options.retainUids"),
     ],
 )
 def test_what_this_version_does_not_do(content: dict[str, Any], path: str) -> None:
     assert list(violations(content, Unsupported)) == [f"config.{path}"]
 
 
-def test_every_option_of_the_standard_is_refused_until_it_works() -> None:
-    options = pb.DicomTagConfig.Options()
-    flags = [field for field in options.DESCRIPTOR.fields if field.number > 100]
+@pytest.mark.parametrize("edition", ["EDITION_2018E", "EDITION_LATEST"])
+def test_every_option_of_the_standard_is_carried_out(edition: str) -> None:
+    flags = [field.json_name for field in pb.DicomTagConfig.Options.DESCRIPTOR.fields if field.number > 100]
     assert len(flags) == 9
-    for field in flags:
-        setattr(options, field.name, True)
-    config = pb.DeidentifyConfig(dicom_tag_config=pb.DicomTagConfig(options=options))
-    expected = [f"config.dicomTagConfig.options.{field.json_name}" for field in flags]
-    assert list(violations(config, Unsupported)) == expected
+    without = tag_plan(options={"standardEdition": edition})
+    for flag in flags:
+        plan = tag_plan(options={"standardEdition": edition, flag: True})
+        assert len(plan.rules) > len(without.rules)
+        assert plan.stamp != without.stamp
+
+
+def test_full_and_modified_dates_exclude_each_other() -> None:
+    both = {"retainLongitudinalFullDates": True, "retainLongitudinalModifiedDates": True}
+    path = "config.dicomTagConfig.options.retainLongitudinalModifiedDates"
+    assert violations({"dicomTagConfig": {"options": both}}) == {path: "may not stand with retainLongitudinalFullDates"}
 
 
 def test_what_is_wrong_comes_before_what_is_missing() -> None:
@@ -476,6 +562,59 @@ def test_legacy_skip_id_redaction() -> None:
     assert verb_of(plan, "PatientName") is Verb.REMOVE
 
 
+@pytest.mark.parametrize("skip", [False, True])
+@pytest.mark.parametrize(
+    "tag_filter", [{}, {"keepList": {}}, {"removeList": {}}, {"keepList": {"tags": ["SOPInstanceUID"]}}]
+)
+def test_legacy_primary_ids_go_by_skip_id_redaction(tag_filter: dict[str, Any], skip: bool) -> None:
+    plan = compiled({"dicom": {**tag_filter, "skipIdRedaction": skip}})
+    for keyword in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"):
+        assert verb_of(plan, keyword) is (Verb.KEEP if skip else Verb.REGEN_UID)
+
+
+def test_legacy_empty_lists() -> None:
+    kept, removed = compiled({"dicom": {"keepList": {}}}), compiled({"dicom": {"removeList": {}}})
+    minimal, everything = tag_plan(profileType="MINIMAL_KEEP_LIST_PROFILE"), tag_plan(profileType="KEEP_ALL_PROFILE")
+    assert (kept.rules, removed.rules) == (minimal.rules, everything.rules)
+    assert (kept.default.verb, removed.default.verb) == (Verb.DELETE, Verb.KEEP)
+    assert kept.edition == removed.edition == ""
+
+
+def test_legacy_skip_id_redaction_in_every_profile() -> None:
+    for profile in ("MINIMAL_KEEP_LIST_PROFILE", "ATTRIBUTE_CONFIDENTIALITY_BASIC_PROFILE", "KEEP_ALL_PROFILE"):
+        legacy = compiled({"dicom": {"filterProfile": profile, "skipIdRedaction": True}})
+        today = tag_plan(profileType=profile, options={"primaryIds": "KEEP"})
+        assert [(r.tag, r.verb) for r in legacy.rules] == [(r.tag, r.verb) for r in today.rules]
+        assert legacy.stamp == today.stamp
+
+
+def test_legacy_lists_leave_the_primary_ids_alone_and_say_so() -> None:
+    plan = compiled({"dicom": {"removeList": {"tags": ["0020000D", "PatientID"]}}})
+    assert verb_of(plan, "StudyInstanceUID") is Verb.REGEN_UID
+    assert plan.notes == ("dicom.remove_list: StudyInstanceUID follows skip_id_redaction, whatever the list says",)
+
+
+@pytest.mark.parametrize("skip", [False, True])
+def test_legacy_lists_name_references_for_themselves(skip: bool) -> None:
+    listed = {"tags": ["ReferencedSOPInstanceUID"]}
+    removed = compiled({"dicom": {"removeList": listed, "skipIdRedaction": skip}})
+    assert verb_of(removed, "ReferencedSOPInstanceUID") is Verb.REMOVE
+    assert verb_of(removed, "MultiFrameSourceSOPInstanceUID") is (Verb.KEEP if skip else Verb.REGEN_UID)
+    kept = compiled({"dicom": {"keepList": listed, "skipIdRedaction": skip}})
+    assert verb_of(kept, "ReferencedSOPInstanceUID") is Verb.KEEP
+
+
+def test_legacy_lists_take_every_kind_of_tag() -> None:
+    tags = ["(0010,0020)", "60xx", '(0019,"SIEMENS MR HEADER",0C)', "00020016", "SourceImageIDs"]
+    plan = compiled({"dicom": {"removeList": {"tags": tags}}})
+    assert deciding(plan, 0x00100020).verb is Verb.REMOVE
+    assert deciding(plan, 0x60023000).verb is Verb.REMOVE
+    assert deciding(plan, 0x0019110C, "IS", "SIEMENS MR HEADER").verb is Verb.REMOVE
+    assert deciding(plan, 0x0019110C, "IS").verb is Verb.KEEP
+    assert deciding(plan, 0x00203102).verb is Verb.REMOVE
+    assert len(plan.notes) == 1
+
+
 def test_legacy_keep_list() -> None:
     plan = compiled({"dicom": {"keepList": {"tags": ["PatientID", "00191008", "StudyInstanceUID"]}}})
     assert verb_of(plan, "PatientID") is Verb.KEEP
@@ -510,6 +649,37 @@ def test_stamp_follows_profile_and_setting() -> None:
     assert tag_plan(profileType="KEEP_ALL_PROFILE").stamp == ()
     kept = tag_plan(options={"primaryIds": "KEEP"})
     assert "113110" in repr(kept.stamp)
+
+
+@pytest.mark.parametrize(
+    ("action", "kept"),
+    [
+        ({"queries": ["PatientName"], "keepTag": {}}, ["PatientName"]),
+        ({"queries": ["00100020", "PatientName"], "keepTag": {}}, ["PatientName", "PatientID"]),
+        ({"queries": ["PN"], "keepTag": {}}, ["PatientName"]),
+        ({"queries": ["LO"], "keepTag": {}}, ["PatientID"]),
+        ({"queries": ["OperatorsName", "UI"], "keepTag": {}}, []),
+        ({"queries": ["PatientName", "PatientID"], "resetTag": {}}, []),
+    ],
+)
+def test_no_claim_that_the_identity_went_where_an_action_keeps_it(action: dict[str, Any], kept: list[str]) -> None:
+    plan = tag_plan(action)
+    assert [facts.keyword_of(stamp.tag) for stamp in plan.stamp] == [
+        *([] if kept else ["PatientIdentityRemoved"]),
+        "DeidentificationMethod",
+        "DeidentificationMethodCodeSequence",
+        "LongitudinalTemporalInformationModified",
+    ]
+    assert [note.partition(": ")[2] for note in plan.notes] == [
+        f"keeps {keyword}, so outputs do not claim PatientIdentityRemoved" for keyword in kept
+    ]
+    assert tag_plan(action, profileType="KEEP_ALL_PROFILE").notes == ()
+
+
+def test_an_earlier_action_decides_whether_the_identity_went() -> None:
+    plan = tag_plan({"queries": ["PatientName"], "deleteTag": {}}, {"queries": ["PN"], "keepTag": {}})
+    assert plan.stamp[0].value == "YES"
+    assert plan.notes == ()
 
 
 def test_the_config_is_left_as_it_was() -> None:

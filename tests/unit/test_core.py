@@ -100,11 +100,11 @@ def test_rows_say_where_each_value_is() -> None:
     source, meta = opened(data)
     edits = core.scan(source, meta, matcher([on(COMMENT, Verb.RESET), on(NAME, Verb.REMOVE)]))
     rows = edits.rows()
-    assert [(tag, vr, verb, depth, rule) for tag, vr, verb, depth, rule, _, _ in rows] == [
-        (NAME, "PN", Verb.REMOVE, 0, 1),
-        (COMMENT, "LT", Verb.RESET, 0, 0),
-    ]
-    assert [data[at : at + size] for *_, at, size in rows] == [b"Birkenau^Edna ", b"Edna was here before. "[:22]]
+    assert [row[:5] for row in rows] == [(NAME, "PN", Verb.REMOVE, 0, 1), (COMMENT, "LT", Verb.RESET, 0, 0)]
+    assert [row[7:] for row in rows] == [("set", b""), ("set", b"PLACEHOLDER ")]
+    there = {at: data[value_at : value_at + size] for _, _, _, at, value_at, size in core.elements(source, meta)}
+    assert [there[row[5]] for row in rows] == [b"Birkenau^Edna ", b"Edna was here before. "]
+    assert [row[6] for row in rows] == [14, 22]
     assert edits.count >= 2
 
 
@@ -140,7 +140,7 @@ def test_values_given_from_outside_are_padded_and_lengths_repaired() -> None:
         source, meta = opened(encode.file(style, encode.data_set(style, parts)))
         edits = core.scan(source, meta, matcher([on(COMMENT, Verb.CLEAN_TEXT)]))
         pending = edits.pending()
-        assert [(tag, vr) for _, tag, vr, _, _ in pending] == [(COMMENT, "LT")] * 2
+        assert [row[1:4] for row in pending] == [(COMMENT, "LT", Verb.CLEAN_TEXT)] * 2
         assert [source.read(at, size) for *_, at, size in pending] == [b"nested comment", b"comment "]
         values = {index: text for (index, *_), text in zip(pending, (b"odd", b"a longer even text"), strict=True)}
         new = [
@@ -148,6 +148,82 @@ def test_values_given_from_outside_are_padded_and_lengths_repaired() -> None:
             Part(COMMENT, "LT", "a longer even text"),
         ]
         assert joined(source, core.splice(source, edits, values)) == encode.data_set(style, new)
+
+
+@pytest.mark.parametrize("style", [hostile.PLAIN, hostile.LITTLE, encode.Style(undefined=True)])
+def test_elements_are_all_there_is(style: encode.Style) -> None:
+    inner = [Part(0x00081155, "UI", "1.2.3"), Part(REFERENCES, "SQ", [[Part(COMMENT, "LT", "deep")], []])]
+    parts = [Part(REFERENCES, "SQ", [inner, [Part(0x00081155, "UI", "")]]), Part(COMMENT, "LT", "comment")]
+    source, meta = opened(encode.file(style, encode.data_set(style, parts)))
+    item = 0xFFFEE000
+    rows = core.elements(source, meta)
+    assert [(tag, vr, depth) for tag, vr, depth, *_ in rows] == [
+        (REFERENCES, "SQ", 0), (item, "", 1), (0x00081155, "UI", 1), (REFERENCES, "SQ", 1), (item, "", 2),
+        (COMMENT, "LT", 2), (item, "", 2), (item, "", 1), (0x00081155, "UI", 1), (COMMENT, "LT", 0),
+    ]  # fmt: skip
+    values = [source.read(value_at, size) for tag, vr, _, _, value_at, size in rows if vr in ("UI", "LT")]
+    assert values == [b"1.2.3\0", b"deep", b"", b"comment "]
+    # What encloses something spans it whole, delimiters left out.
+    sequence, end = rows[0], rows[-1][3]
+    delimiter = 8 if style.undefined else 0
+    assert sequence[4] + sequence[5] + delimiter == end
+    first, second = rows[1], rows[7]
+    assert first[4] + first[5] + delimiter == second[3]
+
+
+@pytest.mark.parametrize("style", [hostile.PLAIN, hostile.LITTLE, encode.Style(undefined=True)])
+def test_overrides_win_over_rules_and_can_delete_items(style: encode.Style) -> None:
+    def sample(items: list[list[Part]]) -> list[Part]:
+        return [Part(REFERENCES, "SQ", items), Part(COMMENT, "LT", "comment")]
+
+    one, two = (
+        [Part(COMMENT, "LT", "one")],
+        [Part(NAME, "PN", "two"), Part(REFERENCES, "SQ", [[Part(NAME, "PN", "x")]])],
+    )
+    source, meta = opened(encode.file(style, encode.data_set(style, sample([one, two, one]))))
+    rows = core.elements(source, meta)
+    items = [row[3] for row in rows if row[0] == 0xFFFEE000 and row[2] == 1]
+    comments = [row[3] for row in rows if row[0] == COMMENT]
+    rules = [on(COMMENT, Verb.DELETE), on(NAME, Verb.REMOVE)]
+    overrides = [(comments[0], Verb.KEEP, 7), (items[1], Verb.DELETE, 8), (comments[2], Verb.RESET, 9)]
+    edits = core.scan(source, meta, matcher(rules), overrides, trace=True)
+    new = [Part(REFERENCES, "SQ", [one, []]), Part(COMMENT, "LT", "PLACEHOLDER")]
+    assert joined(source, core.splice(source, edits, {})) == encode.data_set(style, new)
+    decisions = {row[3]: (row[6], row[7]) for row in edits.decisions()}
+    assert decisions[comments[0]] == (Verb.KEEP, 7)
+    assert decisions[items[1]] == (Verb.DELETE, 8)
+    assert decisions[comments[1]] == (Verb.DELETE, 0)
+    inside = [row for row in rows if items[1] < row[3] < items[2]]
+    assert inside
+    assert not any(row[3] in decisions for row in inside)
+    with pytest.raises(ValueError, match="ascend"):
+        core.scan(source, meta, matcher(rules), overrides[::-1])
+
+
+def test_a_rule_may_do_something_else_at_a_path() -> None:
+    parts = [
+        Part(REFERENCES, "SQ", [[Part(NAME, "PN", "A"), Part(REFERENCES, "SQ", [[Part(NAME, "PN", "B")]])]]),
+        Part(NAME, "PN", "C"),
+    ]
+    source, meta = opened(encode.file(hostile.PLAIN, encode.data_set(hostile.PLAIN, parts)))
+    nested = [((REFERENCES, REFERENCES), 1, Verb.RESET), ((0x00081199,), 1, Verb.KEEP)]
+    rules = [on(COMMENT, Verb.DELETE), on(NAME, Verb.DELETE, nested=Verb.REMOVE)]
+    plan = core.Matcher(rules, Verb.KEEP, [], KEY, "2.25.", nested)
+    edits = core.scan(source, meta, plan)
+    assert [(row[2], row[3], row[8]) for row in edits.rows()] == [
+        (Verb.REMOVE, 1, b""), (Verb.RESET, 2, b"PLACEHOLDER "), (Verb.DELETE, 0, None),
+    ]  # fmt: skip
+
+
+def test_dates_wait_for_their_value() -> None:
+    parts = [Part(0x00080020, "DA", "20200102"), Part(0x00080030, "TM", ""), Part(REFERENCES, "SQ", [[]])]
+    source, meta = opened(encode.file(hostile.PLAIN, encode.data_set(hostile.PLAIN, parts)))
+    rules = [on(0x00080020, Verb.SHIFT_DATE), on(0x00080030, Verb.SHIFT_DATE)]
+    edits = core.scan(source, meta, matcher(rules))
+    assert [row[1:4] for row in edits.pending()] == [(0x00080020, "DA", Verb.SHIFT_DATE)]
+    with pytest.raises(Refused) as refused:
+        core.scan(source, meta, matcher([on(REFERENCES, Verb.SHIFT_DATE)]))
+    assert refused.value.reason == Reason.VR_MISMATCH
 
 
 def test_inserts_stand_in_tag_order_and_replace() -> None:

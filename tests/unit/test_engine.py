@@ -6,6 +6,7 @@ import io
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from functools import cache
 
 import pydicom
@@ -297,3 +298,24 @@ def test_another_key_gives_other_uids_and_the_same_key_the_same() -> None:
     assert one.instance == again.instance != other.instance
     assert one.study.startswith("2.25.")
     assert len(one.study) <= 64
+
+
+@pytest.mark.parametrize("style", [encode.Style(), encode.Style(encode.BIG_ENDIAN), encode.Style(encode.DEFLATED)])
+def test_file_meta_that_an_action_names_stays(style: Style) -> None:
+    meta = [
+        encode.Part(0x00020016, "AE", "SCANNER7"),
+        encode.Part(0x00020017, "AE", "SENDER"),
+        encode.Part(0x00020100, "UI", "1.2.3.4"),
+        encode.Part(0x00020102, "OB", b"even"),
+    ]
+    body = encode.data_set(style, [encode.Part(tag, "UI", f"1.2.{tag}") for tag in (0x00080016, *PRIMARY)])
+    data = encode.file(style, body, meta)
+    keep = tuple(Rule(Verb.KEEP, "actions[0].queries[0]", tag) for tag in (0x00020016, 0x00020102))
+    plan = replace(PLANS["basic"], file_meta=keep)
+    output = Deidentifier(plan, KEYS).deidentify(Source(data))
+    found = pydicom.dcmread(io.BytesIO(assemble(output))).file_meta
+    assert found.SourceApplicationEntityTitle == "SCANNER7"
+    assert found.PrivateInformation == b"even"
+    assert "SendingApplicationEntityTitle" not in found
+    assert "PrivateInformationCreatorUID" not in found
+    assert found.MediaStorageSOPInstanceUID == output.instance

@@ -112,3 +112,111 @@ def test_creators_by_the_hundred_thousand_are_looked_up_fast() -> None:
         parts += [Part(group << 16 | 0x1000 + n, "LO", "v") for n in range(80)]
     config = '{"dicomTagConfig": {"actions": [{"queries": ["(0009,\\"X\\",01)"], "keepTag": {}}]}}'
     assert isinstance(run(instance(*parts), config), bytes)
+
+
+CLEANED = '{"dicomTagConfig": {"options": {"cleanStructuredContent": true}}}'
+SHIFTED = '{"dicomTagConfig": {"options": {"retainLongitudinalModifiedDates": true}}}'
+CONTENT, CONCEPT, TEXT, NUMBER, CODE = 0x0040A730, 0x0040A043, 0x0040A160, 0x0040A300, 0x0040A168
+
+
+def concept(code: str, scheme: str = "DCM", *more: Part) -> Part:
+    return Part(CONCEPT, "SQ", [[Part(0x00080100, "SH", code), Part(0x00080102, "SH", scheme), *more]])
+
+
+def content(*parts: Part) -> Part:
+    return Part(CONTENT, "SQ", [list(parts)])
+
+
+HIDDEN = {
+    "no concept": content(Part(TEXT, "UT", CANARY)),
+    "an empty concept": content(Part(CONCEPT, "SQ", []), Part(TEXT, "UT", CANARY)),
+    "a concept nobody knows": content(concept("1", "99X"), Part(TEXT, "UT", CANARY)),
+    "a concept under VR UN": content(Part(CONCEPT, "UN", b""), Part(TEXT, "UN", CANARY.encode())),
+    "two concepts, one of which is kept": content(
+        Part(
+            CONCEPT,
+            "SQ",
+            [
+                [Part(0x00080100, "SH", "121012"), Part(0x00080102, "SH", "DCM")],
+                [Part(0x00080100, "SH", "121008"), Part(0x00080102, "SH", "DCM")],
+            ],
+        ),
+        Part(0x0040A123, "PN", CANARY),
+    ),
+    "text under the concept of a number": content(concept("111526"), Part(TEXT, "UT", CANARY)),
+    "inside a measured value": content(concept("1", "99X"), Part(NUMBER, "SQ", [[Part(TEXT, "UT", CANARY)]])),
+    "inside a code": content(concept("1", "99X"), Part(CODE, "SQ", [[Part(0x0040A123, "PN", CANARY)]])),
+    "a deleted item inside a measured value": content(
+        concept("1", "99X"), Part(NUMBER, "SQ", [[content(concept("121022"), Part(0x0040A121, "LO", CANARY))]])
+    ),
+    "padding around code and scheme": content(concept(" 121022 ", " DCM  "), Part(0x0040A30A, "LO", CANARY)),
+    "a late concept": content(Part(TEXT, "UT", CANARY), concept("1", "99X")),
+    "inside a kept sequence of the tree": content(
+        concept("121071"), content(concept("2", "99X"), content(Part(0x0040A123, "PN", CANARY)))
+    ),
+    "an annotation without a concept": Part(0x00400555, "SQ", [[Part(0x00700006, "ST", CANARY)]]),
+}
+
+
+# In implicit VR nothing stands under VR UN.
+CONTENT_CASES = [
+    (name, syntax) for name in HIDDEN for syntax in (EXPLICIT, IMPLICIT) if syntax == EXPLICIT or "UN" not in name
+]
+
+
+@pytest.mark.parametrize(("hidden", "syntax"), CONTENT_CASES)
+def test_text_in_content_trees_goes(hidden: str, syntax: str) -> None:
+    found = run(instance(HIDDEN[hidden], syntax=syntax), CLEANED)
+    assert isinstance(found, bytes)
+    assert b"CANARY" not in found
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["20200101CANARY", "2020 CANARY", "CANARY", "20200101-CANARY", "20200101\\CANARY", "20200101 CANARY", "2020.01.0C"],
+)
+@pytest.mark.parametrize(
+    ("tag", "vr"), [(0x00080020, "DA"), (0x0008002A, "DT"), (0x00080020, "LO"), (0x00080020, "UN")]
+)
+def test_what_is_no_date_does_not_move_on(tag: int, vr: str, value: str) -> None:
+    part = Part(tag, vr, value.encode() if vr == "UN" else value)
+    found = run(instance(Part(0x00100020, "LO", "P1"), part), SHIFTED)
+    assert isinstance(found, bytes)
+    assert b"CANARY" not in found
+    assert b"20200101" not in found
+
+
+KEEP_ALL_BUT_NAMES = (
+    '{"dicomTagConfig": {"profileType": "KEEP_ALL_PROFILE", "options": {"primaryIds": "KEEP"},'
+    ' "actions": [{"queries": ["PatientName", "LO"], "deleteTag": {}}]}}'
+)
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        Part(0x00320000, "SQ", [[Part(0x00100010, "PN", CANARY)]]),
+        Part(0x00320000, "LO", CANARY),
+        Part(0x00320000, "UL", (1, 2)),
+        Part(0x00330000, "UN", CANARY.encode() + b" "),
+    ],
+)
+def test_what_is_no_group_length_cannot_pass_as_one(part: Part) -> None:
+    assert run(instance(part), KEEP_ALL_BUT_NAMES) == Reason.VR_MISMATCH
+    good = run(instance(Part(0x00320000, "UL", (8,)), Part(0x00324000, "LT", "text")), KEEP_ALL_BUT_NAMES)
+    assert isinstance(good, bytes)
+    assert b"text" in good
+
+
+def test_uids_that_others_name_follow_them() -> None:
+    """The table replaces FrameOfReferenceUID and FiducialUID; attributes it forgets name the same ones."""
+    uid = "1.2.826.0.1.3680043.8.498.77"
+    parts = [Part(tag, "UI", uid) for tag in (0x00200052, 0x00209312, 0x00209313, 0x00640003)]
+    out = run(instance(*parts))
+    assert isinstance(out, bytes)
+    found = pydicom.dcmread(io.BytesIO(out))
+    assert uid.encode() not in out
+    assert len({found[part.tag].value for part in parts}) == 1
+    kept = run(instance(*parts), '{"dicomTagConfig": {"options": {"retainUids": true}}}')
+    assert isinstance(kept, bytes)
+    assert kept.count(uid.encode()) == len(parts)

@@ -123,8 +123,52 @@ def test_attribute_types() -> None:
     assert facts.knows_types(ct, 0x00080023)
     assert not facts.knows_types("1.2.3", 0x00080023)
     assert not facts.knows_types(ct, 0x00100010)
-    assert tables.effective_type("3", "2C") == "2C"
-    assert tables.effective_type("1C|3", "") == "1C"
+    assert tables.strictest(["3", "2C"]) == "2C"
+    assert tables.strictest(["1C", "3"]) == "1C"
+
+
+@pytest.mark.parametrize(("edition", "rows", "creators"), [("2018e", 130, 16), ("latest", 479, 20)])
+def test_safe_private(edition: facts.Edition, rows: int, creators: int) -> None:
+    table = facts.safe_private(edition)
+    assert len(table) == rows
+    assert len({row.creator for row in table}) == creators
+    assert len({(row.tag, row.creator) for row in table}) == rows
+    for row in table:
+        assert row.mask == 0xFFFF00FF
+        assert row.tag & row.mask == row.tag
+        assert row.tag & 0x00010000, "in a private group"
+        assert row.creator == row.creator.strip()
+        assert set(row.vrs) <= facts.vrs()
+    b_value = facts.SafePrivate(0x0019000C, 0xFFFF00FF, "SIEMENS MR HEADER", ("IS",))
+    assert b_value in table
+    assert facts.SafePrivate(0x7E010001, 0xFFFF00FF, "HOLOGIC, Inc.", ("LO",)) in table
+
+
+def test_safe_private_of_the_latest_edition_gives_a_choice_of_vrs() -> None:
+    pixels = next(row for row in facts.safe_private("latest") if row.tag == 0x200100FF)
+    assert pixels.vrs == ("OW", "OB")
+
+
+@pytest.mark.parametrize(("edition", "rows"), [("2018e", 206), ("latest", 209)])
+def test_content_codes(edition: facts.Edition, rows: int) -> None:
+    table = facts.content_codes(edition)
+    assert len({(row.code, row.scheme, row.value_type) for row in table}) == len(table) == rows
+    assert {row.basic for row in table} == {"X", "D", "X/D"}
+    assert {column for row in table for column in row.options} == set(tables.CONTENT_OPTION_COLUMNS)
+    for row in table:
+        assert (row.code, row.scheme) == (row.code.strip(), row.scheme.strip())
+        assert 0 < len(row.code) <= 16, "VR SH"
+        assert 0 < len(row.scheme) <= 16, "VR SH"
+        assert row.options.get("rtn_long_modif_dates", "C") == "C"
+    observer = next(row for row in table if row.code == "121008")
+    assert observer == facts.ContentCode("121008", "DCM", "PNAME", "D", {}, "Person Observer Name")
+
+
+def test_content_codes_have_the_columns_of_the_table_for_attributes() -> None:
+    assert tables.CONTENT_OPTION_COLUMNS == (
+        "rtn_uids", "rtn_dev_id", "rtn_inst_id", "rtn_pat_chars", "rtn_long_full_dates", "rtn_long_modif_dates",
+        "clean_desc",
+    )  # fmt: skip
 
 
 def test_minimal_keep_list() -> None:

@@ -14,6 +14,8 @@ from pydicom.dataset import Dataset
 from effacer_server.errors import Reason
 from effacer_server.policy.plan import Keys, Plan, Rule, Verb
 from tests import corpus, oracle
+from tests.encode import Part, Style, data_set, file
+from tests.oracle import values
 
 KEYS = Keys(bytes(range(32)))
 KEEP_ALL = Plan((), Rule(Verb.KEEP, "test"))
@@ -55,7 +57,7 @@ def agrees(dataset: Dataset, elements: list[oracle.Element], where: str) -> int:
 
 def test_the_corpus_is_there() -> None:
     assert len(CORPUS) > 200
-    assert {name.split("/")[0] for name in CORPUS} == {"pydicom", "charset", "pydicom-data"}
+    assert {name.split("/")[0] for name in CORPUS} == {"pydicom", "charset", "pydicom-data", "deid-data"}
 
 
 def test_most_of_the_corpus_is_accepted() -> None:
@@ -87,7 +89,61 @@ def test_rebuilt_sequences_have_the_same_lengths(name: str) -> None:
     instance = outcome(name)
     if isinstance(instance, Reason):
         return
-    rewriter = oracle.Rewriter(KEEP_ALL, KEYS, lambda rule: rule.verb)
+    rewriter = oracle.Rewriter(KEEP_ALL, KEYS)
     for element in instance.elements:
         if element.read_items:
-            assert rewriter.sequence(element, False, 0) == element.raw
+            assert rewriter.sequence(element, oracle.Place((element.tag,))) == element.raw
+
+
+@pytest.mark.parametrize(
+    ("source", "new"),
+    [
+        (b"1.2.3", b"2.25.235153174557024093797895412215599142974"),
+        (b"111", b"2.25.140302709094137852884202099990798014056"),
+    ],
+)
+def test_the_unkeyed_derivation(source: bytes, new: bytes) -> None:
+    """Vectors of the redactor whose mapping it is."""
+    assert values.new_uid(Keys(b"any", derivation="md5"), source) == new
+
+
+@pytest.mark.parametrize(
+    ("vr", "value", "days", "expected"),
+    [
+        ("DA", b"20200228", 1, b"20200229"),
+        ("DA", b"20200229", 365, b"20210228"),
+        ("DA", b"2020.12.31", 1, b"2021.01.01"),
+        ("DA", b"20200101\\20191231 ", -1, b"20191231\\20191230 "),
+        ("DA", b"", 5, b""),
+        ("DA", b"  ", 5, b""),
+        ("DA", b"20200230", 5, b"19000101"),
+        ("DA", b"20200101-20200301", 5, b"19000101"),
+        ("DA", b"00010101", -1, b"19000101"),
+        ("DA", b"99991231", 1, b"19000101"),
+        ("DT", b"20200228235959.999999+0100", 1, b"20200229235959.999999+0100"),
+        ("DT", b"202012", 31, b"202101"),
+        ("DT", b"2020", -1, b"2019"),
+        ("DT", b"2020-0500", 366, b"2021-0500 "),
+        ("DT", b"20200101101", 1, b"19000101000000"),
+        ("DT", b"2020010110:11", 1, b"19000101000000"),
+        ("LO", b"20200101", 1, b"20200102"),
+        ("LO", b"20200101 or so", 1, b"PLACEHOLDER "),
+        ("US", b"\1\2", 1, b"\0\0"),
+    ],
+)
+def test_dates_move(vr: str, value: bytes, days: int, expected: bytes) -> None:
+    assert values.shift_dates(0x00080020, vr, value, days, KEYS) == expected
+
+
+def test_shifts_are_whole_days_within_a_year_and_never_none() -> None:
+    def days(patient: bytes, study: bytes = b"1.2") -> int | None:
+        parts = [Part(0x00100020, "LO", patient), Part(0x0020000D, "UI", study)]
+        return values.shift_days(KEYS, oracle.read(file(Style(), data_set(Style(), parts))).elements)
+
+    found = [days(b"P%d" % number) for number in range(3000)]
+    assert {abs(number) for number in found if number} == set(range(1, 366))
+    assert 0 not in found
+    assert days(b" P1\0 ") == days(b"P1")
+    assert days(b"  ", b"1.2.3") == days(b"", b"1.2.3") != days(b"", b"1.2.4")
+    assert days(b"P1", b"1.2.3") == days(b"P1", b"1.2.4")
+    assert days(b"", b"") is None

@@ -10,6 +10,7 @@ from effacer_server.policy.profiles import (
     PrimaryIds,
     Profile,
     edition_name,
+    linked_uids,
     primary_id_rules,
     product_version,
     profile_default,
@@ -60,7 +61,9 @@ def test_every_row_has_one_rule_and_no_sequence_loses_its_uids_unseen(edition: f
     keys = [(rule.tag, rule.mask) for rule in rules]
     assert len(keys) == len(set(keys))
     strays = {(0x00000000, 0xFFFF0000), (0x00020000, 0xFFFF0000)}  # command and file meta elements
-    assert set(keys) == {(row.tag, row.mask) for row in facts.e1_1(edition).rows} | strays
+    linked = {(tag, 0xFFFFFFFF) for tag in linked_uids(edition)}
+    assert linked
+    assert set(keys) == {(row.tag, row.mask) for row in facts.e1_1(edition).rows} | strays | linked
     for rule in rules:
         assert rule.verb in (Verb.RESET, Verb.REMOVE, Verb.DELETE, Verb.REGEN_UID, Verb.RECURSE)
         if rule.verb is Verb.REGEN_UID:
@@ -108,7 +111,7 @@ def test_latest_edition() -> None:
         ("ReferencedImageSequence", "1.2.840.10008.5.1.4.1.1.12.1", Verb.RECURSE),  # X/Z/U*, type 1C
         ("ContrastBolusAgent", CT, Verb.REMOVE),  # Z/D, type 2 in a conditional module
         ("FillerOrderNumberImagingServiceRequest", CT, Verb.REMOVE),  # no compound code
-        ("InstitutionCodeSequence", CT, Verb.RESET),  # X/Z/D, types not collected
+        ("InstitutionCodeSequence", CT, Verb.DELETE),  # X/Z/D; no module holds it at the root: an extension, type 3
         ("ContentDate", UNKNOWN, Verb.RESET),
         ("ContentDate", "", Verb.RESET),
         ("AcquisitionDate", UNKNOWN, Verb.REMOVE),
@@ -132,12 +135,13 @@ def test_compound_codes_by_sop_class(keyword: str, sop_class: str, verb: Verb) -
 def test_codes_by_type(code: str, by_type: dict[str, Verb], monkeypatch: pytest.MonkeyPatch) -> None:
     rule = Rule(Verb.RESET, "test", 0x00080023, code=code)
     for kind, verb in by_type.items():
-        monkeypatch.setattr(facts, "attribute_type", lambda sop_class, tag, kind=kind: kind)
+        monkeypatch.setattr(facts, "attribute_type", lambda sop_class, tag, path, kind=kind: kind)
         assert verb_for(rule, CT) is verb, kind
 
 
-def test_rules_of_the_latest_edition_whose_types_are_unknown_stay_valid() -> None:
-    assert verb_for(basic("PatientID", "latest"), CT) is Verb.RESET  # Z/D; not among the collected attributes
+def test_compound_codes_of_the_latest_edition() -> None:
+    assert verb_for(basic("PatientID", "latest"), CT) is Verb.REMOVE  # Z/D, type 2
+    assert verb_for(basic("PatientID", "latest"), UNKNOWN) is Verb.RESET
 
 
 def test_minimal_keep_list() -> None:
@@ -221,6 +225,32 @@ def test_stamp_says_when_uids_stay() -> None:
     items = profile_stamp(Profile.MINIMAL, PrimaryIds.KEEP)[2].value
     assert isinstance(items, tuple)
     assert [item[0].value for item in items] == ["113100", "113110"]
+
+
+def test_stamp_says_which_options_and_what_became_of_dates() -> None:
+    stamps = profile_stamp(Profile.BASIC, option_codes=("113111", "113103"), longitudinal="MODIFIED")
+    items = stamps[2].value
+    assert isinstance(items, tuple)
+    assert [item[0].value for item in items] == ["113100", "113103", "113111"]
+    assert stamps[3].value == "MODIFIED"
+
+
+def test_stamp_claims_no_more_than_is_true() -> None:
+    stamps = profile_stamp(Profile.BASIC, identity_removed=False)
+    assert facts.tag_of("PatientIdentityRemoved") not in [stamp.tag for stamp in stamps]
+    assert len(stamps) == 3
+
+
+@pytest.mark.parametrize("profile", list(Profile))
+def test_retained_uids_take_references_along(profile: Profile) -> None:
+    rules = primary_id_rules(profile, retain_uids=True)
+    assert {(rule.verb, rule.because) for rule in rules} == {(Verb.KEEP, "options.retain_uids")}
+    explicit = primary_id_rules(profile, PrimaryIds.REGEN, retain_uids=True)
+    assert {(rule.verb, rule.because) for rule in explicit} == {(Verb.REGEN_UID, "options.primary_ids")}
+    for made in (rules, explicit):
+        assert first(made, "ReferencedSOPInstanceUID") is not None
+        assert first(made, "StudyInstanceUID") is not None
+        assert first(made, "FrameOfReferenceUID") is None
 
 
 def test_no_stamp_without_a_claim() -> None:

@@ -30,7 +30,7 @@ from google.api import resource_pb2 as google_dot_api_dot_resource__pb2
 from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#effacer/v1/deidentify_service.proto\x12\neffacer.v1\x1a\x1b\x65\x66\x66\x61\x63\x65r/v1/deidentify.proto\x1a\x19\x65\x66\x66\x61\x63\x65r/v1/instance.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x17google/rpc/status.proto\"\x83\x02\n\x17StreamDeidentifyRequest\x12\x34\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x1c.effacer.v1.DeidentifyConfigB\x04\xe2\x41\x01\x01H\x00\x12\x1e\n\x0egcs_config_uri\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01H\x00\x12\x39\n\x0einstance_start\x18\x03 \x01(\x0b\x32\x19.effacer.v1.InstanceStartB\x04\xe2\x41\x01\x01H\x00\x12\x15\n\x05\x63hunk\x18\x04 \x01(\x0c\x42\x04\xe2\x41\x01\x01H\x00\x12\x35\n\x0cinstance_end\x18\x05 \x01(\x0b\x32\x17.effacer.v1.InstanceEndB\x04\xe2\x41\x01\x01H\x00\x42\t\n\x07payload\"\xb1\x02\n\x18StreamDeidentifyResponse\x12;\n\x0f\x63onfig_accepted\x18\x01 \x01(\x0b\x32\x1a.effacer.v1.ConfigAcceptedB\x04\xe2\x41\x01\x03H\x00\x12@\n\x0einstance_start\x18\x02 \x01(\x0b\x32 .effacer.v1.DeidentifiedInstanceB\x04\xe2\x41\x01\x03H\x00\x12\x15\n\x05\x63hunk\x18\x03 \x01(\x0c\x42\x04\xe2\x41\x01\x03H\x00\x12\x35\n\x0cinstance_end\x18\x04 \x01(\x0b\x32\x17.effacer.v1.InstanceEndB\x04\xe2\x41\x01\x03H\x00\x12=\n\x10instance_refused\x18\x05 \x01(\x0b\x32\x1b.effacer.v1.RefusedInstanceB\x04\xe2\x41\x01\x03H\x00\x42\t\n\x07payload\"\\\n\x0e\x43onfigAccepted\x12\x1e\n\x10plan_fingerprint\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x15\n\x07\x65\x64ition\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x13\n\x05notes\x18\x03 \x03(\tB\x04\xe2\x41\x01\x03\"n\n\x14\x44\x65identifiedInstance\x12\x13\n\x05index\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x13\n\x05label\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12,\n\x08instance\x18\x03 \x01(\x0b\x32\x14.effacer.v1.InstanceB\x04\xe2\x41\x01\x03\"e\n\x0fRefusedInstance\x12\x13\n\x05index\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x13\n\x05label\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12(\n\x06status\x18\x03 \x01(\x0b\x32\x12.google.rpc.StatusB\x04\xe2\x41\x01\x03\"\xf4\x01\n\x18PreviewDeidentifyRequest\x12+\n\x06parent\x18\x01 \x01(\tB\x1b\xe2\x41\x01\x02\xfa\x41\x14\n\x12\x65\x66\x66\x61\x63\x65r/DicomStore\x12(\n\x05names\x18\x02 \x03(\tB\x19\xe2\x41\x01\x02\xfa\x41\x12\n\x10\x65\x66\x66\x61\x63\x65r/Instance\x12\x34\n\x06\x63onfig\x18\x03 \x01(\x0b\x32\x1c.effacer.v1.DeidentifyConfigB\x04\xe2\x41\x01\x01H\x00\x12\x1e\n\x0egcs_config_uri\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01H\x00\x12\x1a\n\x0cinclude_kept\x18\x05 \x01(\x08\x42\x04\xe2\x41\x01\x01\x42\x0f\n\rconfig_source\"\x87\x02\n\x19PreviewDeidentifyResponse\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12(\n\x06status\x18\x02 \x01(\x0b\x32\x12.google.rpc.StatusB\x04\xe2\x41\x01\x03\x12,\n\x08instance\x18\x03 \x01(\x0b\x32\x14.effacer.v1.InstanceB\x04\xe2\x41\x01\x03\x12\x33\n\x08\x65lements\x18\x04 \x03(\x0b\x32\x1b.effacer.v1.ElementDecisionB\x04\xe2\x41\x01\x03\x12)\n\x05\x62oxes\x18\x05 \x03(\x0b\x32\x14.effacer.v1.ImageBoxB\x04\xe2\x41\x01\x03\x12\x1e\n\x10plan_fingerprint\x18\x06 \x01(\tB\x04\xe2\x41\x01\x03\"\xe0\x01\n\x0f\x45lementDecision\x12\x12\n\x04path\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x15\n\x07keyword\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x10\n\x02vr\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03\x12/\n\x06\x61\x63tion\x18\x04 \x01(\x0e\x32\x19.effacer.v1.ElementActionB\x04\xe2\x41\x01\x03\x12\x17\n\tnew_value\x18\x05 \x01(\tB\x04\xe2\x41\x01\x03\x12\x15\n\x07\x62\x65\x63\x61use\x18\x06 \x01(\tB\x04\xe2\x41\x01\x03\x12/\n\x08\x66indings\x18\x07 \x03(\x0b\x32\x17.effacer.v1.TextFindingB\x04\xe2\x41\x01\x03\"\\\n\x0bTextFinding\x12\x17\n\tinfo_type\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1a\n\x0c\x62\x65gin_offset\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x18\n\nend_offset\x18\x03 \x01(\x05\x42\x04\xe2\x41\x01\x03\"\x9d\x01\n\x08ImageBox\x12\x13\n\x05\x66rame\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x0f\n\x01x\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x0f\n\x01y\x18\x03 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x13\n\x05width\x18\x04 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x14\n\x06height\x18\x05 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x18\n\ninfo_types\x18\x06 \x03(\tB\x04\xe2\x41\x01\x03\x12\x15\n\x07\x62\x65\x63\x61use\x18\x07 \x01(\tB\x04\xe2\x41\x01\x03\"}\n\x14\x45xplainConfigRequest\x12\x34\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x1c.effacer.v1.DeidentifyConfigB\x04\xe2\x41\x01\x01H\x00\x12\x1e\n\x0egcs_config_uri\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01H\x00\x42\x0f\n\rconfig_source\"\x80\x02\n\x15\x45xplainConfigResponse\x12\x1e\n\x10plan_fingerprint\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x15\n\x07\x65\x64ition\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12)\n\x05rules\x18\x03 \x03(\x0b\x32\x14.effacer.v1.PlanRuleB\x04\xe2\x41\x01\x03\x12\x30\n\x0c\x64\x65\x66\x61ult_rule\x18\x04 \x01(\x0b\x32\x14.effacer.v1.PlanRuleB\x04\xe2\x41\x01\x03\x12*\n\x06stamps\x18\x05 \x03(\x0b\x32\x14.effacer.v1.PlanRuleB\x04\xe2\x41\x01\x03\x12\x13\n\x05notes\x18\x06 \x03(\tB\x04\xe2\x41\x01\x03\x12\x12\n\x04text\x18\x07 \x01(\tB\x04\xe2\x41\x01\x03\"\xbe\x01\n\x08PlanRule\x12\x16\n\x08selector\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x15\n\x07keyword\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x10\n\x02vr\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03\x12\x15\n\x07\x63reator\x18\x04 \x01(\tB\x04\xe2\x41\x01\x03\x12/\n\x06\x61\x63tion\x18\x05 \x01(\x0e\x32\x19.effacer.v1.ElementActionB\x04\xe2\x41\x01\x03\x12\x12\n\x04\x63ode\x18\x06 \x01(\tB\x04\xe2\x41\x01\x03\x12\x15\n\x07\x62\x65\x63\x61use\x18\x07 \x01(\tB\x04\xe2\x41\x01\x03*\xab\x02\n\rElementAction\x12\x1e\n\x1a\x45LEMENT_ACTION_UNSPECIFIED\x10\x00\x12\x17\n\x13\x45LEMENT_ACTION_KEEP\x10\x01\x12\x19\n\x15\x45LEMENT_ACTION_DELETE\x10\x02\x12\x19\n\x15\x45LEMENT_ACTION_REMOVE\x10\x03\x12\x18\n\x14\x45LEMENT_ACTION_RESET\x10\x04\x12\x1c\n\x18\x45LEMENT_ACTION_REGEN_UID\x10\x05\x12\x1d\n\x19\x45LEMENT_ACTION_CLEAN_TEXT\x10\x06\x12\x1e\n\x1a\x45LEMENT_ACTION_CLEAN_IMAGE\x10\x07\x12\x1a\n\x16\x45LEMENT_ACTION_RECURSE\x10\x08\x12\x18\n\x14\x45LEMENT_ACTION_STAMP\x10\t2\x84\x05\n\x11\x44\x65identifyService\x12\xaa\x01\n\x10StreamDeidentify\x12#.effacer.v1.StreamDeidentifyRequest\x1a$.effacer.v1.StreamDeidentifyResponse\"G\x82\xd3\xe4\x93\x02\x41\"\x1d/v1beta1/instances:deidentify:\x01*Z\x1d\"\x18/v1/instances:deidentify:\x01*(\x01\x30\x01\x12\x99\x02\n\x11PreviewDeidentify\x12$.effacer.v1.PreviewDeidentifyRequest\x1a%.effacer.v1.PreviewDeidentifyResponse\"\xb4\x01\x82\xd3\xe4\x93\x02\xad\x01\"S/v1beta1/{parent=projects/*/locations/*/datasets/*/dicomStores/*}:previewDeidentify:\x01*ZS\"N/v1/{parent=projects/*/locations/*/datasets/*/dicomStores/*}:previewDeidentify:\x01*0\x01\x12\xa5\x01\n\rExplainConfig\x12 .effacer.v1.ExplainConfigRequest\x1a!.effacer.v1.ExplainConfigResponse\"O\x82\xd3\xe4\x93\x02I\"!/v1beta1/deidentifyConfig:explain:\x01*Z!\"\x1c/v1/deidentifyConfig:explain:\x01*b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#effacer/v1/deidentify_service.proto\x12\neffacer.v1\x1a\x1b\x65\x66\x66\x61\x63\x65r/v1/deidentify.proto\x1a\x19\x65\x66\x66\x61\x63\x65r/v1/instance.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x17google/rpc/status.proto\"\x83\x02\n\x17StreamDeidentifyRequest\x12\x34\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x1c.effacer.v1.DeidentifyConfigB\x04\xe2\x41\x01\x01H\x00\x12\x1e\n\x0egcs_config_uri\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01H\x00\x12\x39\n\x0einstance_start\x18\x03 \x01(\x0b\x32\x19.effacer.v1.InstanceStartB\x04\xe2\x41\x01\x01H\x00\x12\x15\n\x05\x63hunk\x18\x04 \x01(\x0c\x42\x04\xe2\x41\x01\x01H\x00\x12\x35\n\x0cinstance_end\x18\x05 \x01(\x0b\x32\x17.effacer.v1.InstanceEndB\x04\xe2\x41\x01\x01H\x00\x42\t\n\x07payload\"\xb1\x02\n\x18StreamDeidentifyResponse\x12;\n\x0f\x63onfig_accepted\x18\x01 \x01(\x0b\x32\x1a.effacer.v1.ConfigAcceptedB\x04\xe2\x41\x01\x03H\x00\x12@\n\x0einstance_start\x18\x02 \x01(\x0b\x32 .effacer.v1.DeidentifiedInstanceB\x04\xe2\x41\x01\x03H\x00\x12\x15\n\x05\x63hunk\x18\x03 \x01(\x0c\x42\x04\xe2\x41\x01\x03H\x00\x12\x35\n\x0cinstance_end\x18\x04 \x01(\x0b\x32\x17.effacer.v1.InstanceEndB\x04\xe2\x41\x01\x03H\x00\x12=\n\x10instance_refused\x18\x05 \x01(\x0b\x32\x1b.effacer.v1.RefusedInstanceB\x04\xe2\x41\x01\x03H\x00\x42\t\n\x07payload\"\\\n\x0e\x43onfigAccepted\x12\x1e\n\x10plan_fingerprint\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x15\n\x07\x65\x64ition\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x13\n\x05notes\x18\x03 \x03(\tB\x04\xe2\x41\x01\x03\"n\n\x14\x44\x65identifiedInstance\x12\x13\n\x05index\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x13\n\x05label\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12,\n\x08instance\x18\x03 \x01(\x0b\x32\x14.effacer.v1.InstanceB\x04\xe2\x41\x01\x03\"e\n\x0fRefusedInstance\x12\x13\n\x05index\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x13\n\x05label\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12(\n\x06status\x18\x03 \x01(\x0b\x32\x12.google.rpc.StatusB\x04\xe2\x41\x01\x03\"\xf4\x01\n\x18PreviewDeidentifyRequest\x12+\n\x06parent\x18\x01 \x01(\tB\x1b\xe2\x41\x01\x02\xfa\x41\x14\n\x12\x65\x66\x66\x61\x63\x65r/DicomStore\x12(\n\x05names\x18\x02 \x03(\tB\x19\xe2\x41\x01\x02\xfa\x41\x12\n\x10\x65\x66\x66\x61\x63\x65r/Instance\x12\x34\n\x06\x63onfig\x18\x03 \x01(\x0b\x32\x1c.effacer.v1.DeidentifyConfigB\x04\xe2\x41\x01\x01H\x00\x12\x1e\n\x0egcs_config_uri\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01H\x00\x12\x1a\n\x0cinclude_kept\x18\x05 \x01(\x08\x42\x04\xe2\x41\x01\x01\x42\x0f\n\rconfig_source\"\xb7\x02\n\x14StreamPreviewRequest\x12\x34\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x1c.effacer.v1.DeidentifyConfigB\x04\xe2\x41\x01\x01H\x00\x12\x1e\n\x0egcs_config_uri\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01H\x00\x12\x39\n\x0einstance_start\x18\x03 \x01(\x0b\x32\x19.effacer.v1.InstanceStartB\x04\xe2\x41\x01\x01H\x00\x12\x15\n\x05\x63hunk\x18\x04 \x01(\x0c\x42\x04\xe2\x41\x01\x01H\x00\x12\x35\n\x0cinstance_end\x18\x05 \x01(\x0b\x32\x17.effacer.v1.InstanceEndB\x04\xe2\x41\x01\x01H\x00\x12\x1a\n\x0cinclude_kept\x18\x06 \x01(\x08\x42\x04\xe2\x41\x01\x01\x12\x19\n\x0bshow_values\x18\x07 \x01(\x08\x42\x04\xe2\x41\x01\x01\x42\t\n\x07payload\"\xb1\x02\n\x19PreviewDeidentifyResponse\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12(\n\x06status\x18\x02 \x01(\x0b\x32\x12.google.rpc.StatusB\x04\xe2\x41\x01\x03\x12,\n\x08instance\x18\x03 \x01(\x0b\x32\x14.effacer.v1.InstanceB\x04\xe2\x41\x01\x03\x12\x33\n\x08\x65lements\x18\x04 \x03(\x0b\x32\x1b.effacer.v1.ElementDecisionB\x04\xe2\x41\x01\x03\x12)\n\x05\x62oxes\x18\x05 \x03(\x0b\x32\x14.effacer.v1.ImageBoxB\x04\xe2\x41\x01\x03\x12\x1e\n\x10plan_fingerprint\x18\x06 \x01(\tB\x04\xe2\x41\x01\x03\x12\x13\n\x05index\x18\x07 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x13\n\x05label\x18\x08 \x01(\tB\x04\xe2\x41\x01\x03\"\x91\x02\n\x0f\x45lementDecision\x12\x12\n\x04path\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x15\n\x07keyword\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x10\n\x02vr\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03\x12/\n\x06\x61\x63tion\x18\x04 \x01(\x0e\x32\x19.effacer.v1.ElementActionB\x04\xe2\x41\x01\x03\x12\x17\n\tnew_value\x18\x05 \x01(\tB\x04\xe2\x41\x01\x03\x12\x15\n\x07\x62\x65\x63\x61use\x18\x06 \x01(\tB\x04\xe2\x41\x01\x03\x12/\n\x08\x66indings\x18\x07 \x03(\x0b\x32\x17.effacer.v1.TextFindingB\x04\xe2\x41\x01\x03\x12\x16\n\x08old_kind\x18\x08 \x01(\tB\x04\xe2\x41\x01\x03\x12\x17\n\told_value\x18\t \x01(\tB\x04\xe2\x41\x01\x03\"\\\n\x0bTextFinding\x12\x17\n\tinfo_type\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1a\n\x0c\x62\x65gin_offset\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x18\n\nend_offset\x18\x03 \x01(\x05\x42\x04\xe2\x41\x01\x03\"\x9d\x01\n\x08ImageBox\x12\x13\n\x05\x66rame\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x0f\n\x01x\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x0f\n\x01y\x18\x03 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x13\n\x05width\x18\x04 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x14\n\x06height\x18\x05 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x18\n\ninfo_types\x18\x06 \x03(\tB\x04\xe2\x41\x01\x03\x12\x15\n\x07\x62\x65\x63\x61use\x18\x07 \x01(\tB\x04\xe2\x41\x01\x03\"}\n\x14\x45xplainConfigRequest\x12\x34\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x1c.effacer.v1.DeidentifyConfigB\x04\xe2\x41\x01\x01H\x00\x12\x1e\n\x0egcs_config_uri\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01H\x00\x42\x0f\n\rconfig_source\"\xba\x02\n\x15\x45xplainConfigResponse\x12\x1e\n\x10plan_fingerprint\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x15\n\x07\x65\x64ition\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12)\n\x05rules\x18\x03 \x03(\x0b\x32\x14.effacer.v1.PlanRuleB\x04\xe2\x41\x01\x03\x12\x30\n\x0c\x64\x65\x66\x61ult_rule\x18\x04 \x01(\x0b\x32\x14.effacer.v1.PlanRuleB\x04\xe2\x41\x01\x03\x12*\n\x06stamps\x18\x05 \x03(\x0b\x32\x14.effacer.v1.PlanRuleB\x04\xe2\x41\x01\x03\x12\x13\n\x05notes\x18\x06 \x03(\tB\x04\xe2\x41\x01\x03\x12\x12\n\x04text\x18\x07 \x01(\tB\x04\xe2\x41\x01\x03\x12\x38\n\rcontent_rules\x18\x08 \x03(\x0b\x32\x1b.effacer.v1.PlanContentRuleB\x04\xe2\x41\x01\x03\"\xd3\x01\n\x08PlanRule\x12\x16\n\x08selector\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x15\n\x07keyword\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x10\n\x02vr\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03\x12\x15\n\x07\x63reator\x18\x04 \x01(\tB\x04\xe2\x41\x01\x03\x12/\n\x06\x61\x63tion\x18\x05 \x01(\x0e\x32\x19.effacer.v1.ElementActionB\x04\xe2\x41\x01\x03\x12\x12\n\x04\x63ode\x18\x06 \x01(\tB\x04\xe2\x41\x01\x03\x12\x15\n\x07\x62\x65\x63\x61use\x18\x07 \x01(\tB\x04\xe2\x41\x01\x03\x12\x13\n\x05words\x18\x08 \x01(\tB\x04\xe2\x41\x01\x03\"\xb2\x01\n\x0fPlanContentRule\x12\x12\n\x04\x63ode\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x14\n\x06scheme\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x18\n\nvalue_type\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03\x12/\n\x06\x61\x63tion\x18\x04 \x01(\x0e\x32\x19.effacer.v1.ElementActionB\x04\xe2\x41\x01\x03\x12\x15\n\x07\x62\x65\x63\x61use\x18\x05 \x01(\tB\x04\xe2\x41\x01\x03\x12\x13\n\x05words\x18\x06 \x01(\tB\x04\xe2\x41\x01\x03*\xca\x02\n\rElementAction\x12\x1e\n\x1a\x45LEMENT_ACTION_UNSPECIFIED\x10\x00\x12\x17\n\x13\x45LEMENT_ACTION_KEEP\x10\x01\x12\x19\n\x15\x45LEMENT_ACTION_DELETE\x10\x02\x12\x19\n\x15\x45LEMENT_ACTION_REMOVE\x10\x03\x12\x18\n\x14\x45LEMENT_ACTION_RESET\x10\x04\x12\x1c\n\x18\x45LEMENT_ACTION_REGEN_UID\x10\x05\x12\x1d\n\x19\x45LEMENT_ACTION_CLEAN_TEXT\x10\x06\x12\x1e\n\x1a\x45LEMENT_ACTION_CLEAN_IMAGE\x10\x07\x12\x1a\n\x16\x45LEMENT_ACTION_RECURSE\x10\x08\x12\x18\n\x14\x45LEMENT_ACTION_STAMP\x10\t\x12\x1d\n\x19\x45LEMENT_ACTION_SHIFT_DATE\x10\n2\xba\x06\n\x11\x44\x65identifyService\x12\xaa\x01\n\x10StreamDeidentify\x12#.effacer.v1.StreamDeidentifyRequest\x1a$.effacer.v1.StreamDeidentifyResponse\"G\x82\xd3\xe4\x93\x02\x41\"\x1d/v1beta1/instances:deidentify:\x01*Z\x1d\"\x18/v1/instances:deidentify:\x01*(\x01\x30\x01\x12\x99\x02\n\x11PreviewDeidentify\x12$.effacer.v1.PreviewDeidentifyRequest\x1a%.effacer.v1.PreviewDeidentifyResponse\"\xb4\x01\x82\xd3\xe4\x93\x02\xad\x01\"S/v1beta1/{parent=projects/*/locations/*/datasets/*/dicomStores/*}:previewDeidentify:\x01*ZS\"N/v1/{parent=projects/*/locations/*/datasets/*/dicomStores/*}:previewDeidentify:\x01*0\x01\x12\xb3\x01\n\rStreamPreview\x12 .effacer.v1.StreamPreviewRequest\x1a%.effacer.v1.PreviewDeidentifyResponse\"U\x82\xd3\xe4\x93\x02O\"$/v1beta1/instances:previewDeidentify:\x01*Z$\"\x1f/v1/instances:previewDeidentify:\x01*(\x01\x30\x01\x12\xa5\x01\n\rExplainConfig\x12 .effacer.v1.ExplainConfigRequest\x1a!.effacer.v1.ExplainConfigResponse\"O\x82\xd3\xe4\x93\x02I\"!/v1beta1/deidentifyConfig:explain:\x01*Z!\"\x1c/v1/deidentifyConfig:explain:\x01*b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -85,6 +85,20 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PREVIEWDEIDENTIFYREQUEST'].fields_by_name['gcs_config_uri']._serialized_options = b'\342A\001\001'
   _globals['_PREVIEWDEIDENTIFYREQUEST'].fields_by_name['include_kept']._loaded_options = None
   _globals['_PREVIEWDEIDENTIFYREQUEST'].fields_by_name['include_kept']._serialized_options = b'\342A\001\001'
+  _globals['_STREAMPREVIEWREQUEST'].fields_by_name['config']._loaded_options = None
+  _globals['_STREAMPREVIEWREQUEST'].fields_by_name['config']._serialized_options = b'\342A\001\001'
+  _globals['_STREAMPREVIEWREQUEST'].fields_by_name['gcs_config_uri']._loaded_options = None
+  _globals['_STREAMPREVIEWREQUEST'].fields_by_name['gcs_config_uri']._serialized_options = b'\342A\001\001'
+  _globals['_STREAMPREVIEWREQUEST'].fields_by_name['instance_start']._loaded_options = None
+  _globals['_STREAMPREVIEWREQUEST'].fields_by_name['instance_start']._serialized_options = b'\342A\001\001'
+  _globals['_STREAMPREVIEWREQUEST'].fields_by_name['chunk']._loaded_options = None
+  _globals['_STREAMPREVIEWREQUEST'].fields_by_name['chunk']._serialized_options = b'\342A\001\001'
+  _globals['_STREAMPREVIEWREQUEST'].fields_by_name['instance_end']._loaded_options = None
+  _globals['_STREAMPREVIEWREQUEST'].fields_by_name['instance_end']._serialized_options = b'\342A\001\001'
+  _globals['_STREAMPREVIEWREQUEST'].fields_by_name['include_kept']._loaded_options = None
+  _globals['_STREAMPREVIEWREQUEST'].fields_by_name['include_kept']._serialized_options = b'\342A\001\001'
+  _globals['_STREAMPREVIEWREQUEST'].fields_by_name['show_values']._loaded_options = None
+  _globals['_STREAMPREVIEWREQUEST'].fields_by_name['show_values']._serialized_options = b'\342A\001\001'
   _globals['_PREVIEWDEIDENTIFYRESPONSE'].fields_by_name['name']._loaded_options = None
   _globals['_PREVIEWDEIDENTIFYRESPONSE'].fields_by_name['name']._serialized_options = b'\342A\001\003'
   _globals['_PREVIEWDEIDENTIFYRESPONSE'].fields_by_name['status']._loaded_options = None
@@ -97,6 +111,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PREVIEWDEIDENTIFYRESPONSE'].fields_by_name['boxes']._serialized_options = b'\342A\001\003'
   _globals['_PREVIEWDEIDENTIFYRESPONSE'].fields_by_name['plan_fingerprint']._loaded_options = None
   _globals['_PREVIEWDEIDENTIFYRESPONSE'].fields_by_name['plan_fingerprint']._serialized_options = b'\342A\001\003'
+  _globals['_PREVIEWDEIDENTIFYRESPONSE'].fields_by_name['index']._loaded_options = None
+  _globals['_PREVIEWDEIDENTIFYRESPONSE'].fields_by_name['index']._serialized_options = b'\342A\001\003'
+  _globals['_PREVIEWDEIDENTIFYRESPONSE'].fields_by_name['label']._loaded_options = None
+  _globals['_PREVIEWDEIDENTIFYRESPONSE'].fields_by_name['label']._serialized_options = b'\342A\001\003'
   _globals['_ELEMENTDECISION'].fields_by_name['path']._loaded_options = None
   _globals['_ELEMENTDECISION'].fields_by_name['path']._serialized_options = b'\342A\001\003'
   _globals['_ELEMENTDECISION'].fields_by_name['keyword']._loaded_options = None
@@ -111,6 +129,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ELEMENTDECISION'].fields_by_name['because']._serialized_options = b'\342A\001\003'
   _globals['_ELEMENTDECISION'].fields_by_name['findings']._loaded_options = None
   _globals['_ELEMENTDECISION'].fields_by_name['findings']._serialized_options = b'\342A\001\003'
+  _globals['_ELEMENTDECISION'].fields_by_name['old_kind']._loaded_options = None
+  _globals['_ELEMENTDECISION'].fields_by_name['old_kind']._serialized_options = b'\342A\001\003'
+  _globals['_ELEMENTDECISION'].fields_by_name['old_value']._loaded_options = None
+  _globals['_ELEMENTDECISION'].fields_by_name['old_value']._serialized_options = b'\342A\001\003'
   _globals['_TEXTFINDING'].fields_by_name['info_type']._loaded_options = None
   _globals['_TEXTFINDING'].fields_by_name['info_type']._serialized_options = b'\342A\001\003'
   _globals['_TEXTFINDING'].fields_by_name['begin_offset']._loaded_options = None
@@ -149,6 +171,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_EXPLAINCONFIGRESPONSE'].fields_by_name['notes']._serialized_options = b'\342A\001\003'
   _globals['_EXPLAINCONFIGRESPONSE'].fields_by_name['text']._loaded_options = None
   _globals['_EXPLAINCONFIGRESPONSE'].fields_by_name['text']._serialized_options = b'\342A\001\003'
+  _globals['_EXPLAINCONFIGRESPONSE'].fields_by_name['content_rules']._loaded_options = None
+  _globals['_EXPLAINCONFIGRESPONSE'].fields_by_name['content_rules']._serialized_options = b'\342A\001\003'
   _globals['_PLANRULE'].fields_by_name['selector']._loaded_options = None
   _globals['_PLANRULE'].fields_by_name['selector']._serialized_options = b'\342A\001\003'
   _globals['_PLANRULE'].fields_by_name['keyword']._loaded_options = None
@@ -163,14 +187,30 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PLANRULE'].fields_by_name['code']._serialized_options = b'\342A\001\003'
   _globals['_PLANRULE'].fields_by_name['because']._loaded_options = None
   _globals['_PLANRULE'].fields_by_name['because']._serialized_options = b'\342A\001\003'
+  _globals['_PLANRULE'].fields_by_name['words']._loaded_options = None
+  _globals['_PLANRULE'].fields_by_name['words']._serialized_options = b'\342A\001\003'
+  _globals['_PLANCONTENTRULE'].fields_by_name['code']._loaded_options = None
+  _globals['_PLANCONTENTRULE'].fields_by_name['code']._serialized_options = b'\342A\001\003'
+  _globals['_PLANCONTENTRULE'].fields_by_name['scheme']._loaded_options = None
+  _globals['_PLANCONTENTRULE'].fields_by_name['scheme']._serialized_options = b'\342A\001\003'
+  _globals['_PLANCONTENTRULE'].fields_by_name['value_type']._loaded_options = None
+  _globals['_PLANCONTENTRULE'].fields_by_name['value_type']._serialized_options = b'\342A\001\003'
+  _globals['_PLANCONTENTRULE'].fields_by_name['action']._loaded_options = None
+  _globals['_PLANCONTENTRULE'].fields_by_name['action']._serialized_options = b'\342A\001\003'
+  _globals['_PLANCONTENTRULE'].fields_by_name['because']._loaded_options = None
+  _globals['_PLANCONTENTRULE'].fields_by_name['because']._serialized_options = b'\342A\001\003'
+  _globals['_PLANCONTENTRULE'].fields_by_name['words']._loaded_options = None
+  _globals['_PLANCONTENTRULE'].fields_by_name['words']._serialized_options = b'\342A\001\003'
   _globals['_DEIDENTIFYSERVICE'].methods_by_name['StreamDeidentify']._loaded_options = None
   _globals['_DEIDENTIFYSERVICE'].methods_by_name['StreamDeidentify']._serialized_options = b'\202\323\344\223\002A\"\035/v1beta1/instances:deidentify:\001*Z\035\"\030/v1/instances:deidentify:\001*'
   _globals['_DEIDENTIFYSERVICE'].methods_by_name['PreviewDeidentify']._loaded_options = None
   _globals['_DEIDENTIFYSERVICE'].methods_by_name['PreviewDeidentify']._serialized_options = b'\202\323\344\223\002\255\001\"S/v1beta1/{parent=projects/*/locations/*/datasets/*/dicomStores/*}:previewDeidentify:\001*ZS\"N/v1/{parent=projects/*/locations/*/datasets/*/dicomStores/*}:previewDeidentify:\001*'
+  _globals['_DEIDENTIFYSERVICE'].methods_by_name['StreamPreview']._loaded_options = None
+  _globals['_DEIDENTIFYSERVICE'].methods_by_name['StreamPreview']._serialized_options = b'\202\323\344\223\002O\"$/v1beta1/instances:previewDeidentify:\001*Z$\"\037/v1/instances:previewDeidentify:\001*'
   _globals['_DEIDENTIFYSERVICE'].methods_by_name['ExplainConfig']._loaded_options = None
   _globals['_DEIDENTIFYSERVICE'].methods_by_name['ExplainConfig']._serialized_options = b'\202\323\344\223\002I\"!/v1beta1/deidentifyConfig:explain:\001*Z!\"\034/v1/deidentifyConfig:explain:\001*'
-  _globals['_ELEMENTACTION']._serialized_start=2675
-  _globals['_ELEMENTACTION']._serialized_end=2974
+  _globals['_ELEMENTACTION']._serialized_start=3340
+  _globals['_ELEMENTACTION']._serialized_end=3670
   _globals['_STREAMDEIDENTIFYREQUEST']._serialized_start=223
   _globals['_STREAMDEIDENTIFYREQUEST']._serialized_end=482
   _globals['_STREAMDEIDENTIFYRESPONSE']._serialized_start=485
@@ -183,20 +223,24 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REFUSEDINSTANCE']._serialized_end=1099
   _globals['_PREVIEWDEIDENTIFYREQUEST']._serialized_start=1102
   _globals['_PREVIEWDEIDENTIFYREQUEST']._serialized_end=1346
-  _globals['_PREVIEWDEIDENTIFYRESPONSE']._serialized_start=1349
-  _globals['_PREVIEWDEIDENTIFYRESPONSE']._serialized_end=1612
-  _globals['_ELEMENTDECISION']._serialized_start=1615
-  _globals['_ELEMENTDECISION']._serialized_end=1839
-  _globals['_TEXTFINDING']._serialized_start=1841
-  _globals['_TEXTFINDING']._serialized_end=1933
-  _globals['_IMAGEBOX']._serialized_start=1936
-  _globals['_IMAGEBOX']._serialized_end=2093
-  _globals['_EXPLAINCONFIGREQUEST']._serialized_start=2095
-  _globals['_EXPLAINCONFIGREQUEST']._serialized_end=2220
-  _globals['_EXPLAINCONFIGRESPONSE']._serialized_start=2223
-  _globals['_EXPLAINCONFIGRESPONSE']._serialized_end=2479
-  _globals['_PLANRULE']._serialized_start=2482
-  _globals['_PLANRULE']._serialized_end=2672
-  _globals['_DEIDENTIFYSERVICE']._serialized_start=2977
-  _globals['_DEIDENTIFYSERVICE']._serialized_end=3621
+  _globals['_STREAMPREVIEWREQUEST']._serialized_start=1349
+  _globals['_STREAMPREVIEWREQUEST']._serialized_end=1660
+  _globals['_PREVIEWDEIDENTIFYRESPONSE']._serialized_start=1663
+  _globals['_PREVIEWDEIDENTIFYRESPONSE']._serialized_end=1968
+  _globals['_ELEMENTDECISION']._serialized_start=1971
+  _globals['_ELEMENTDECISION']._serialized_end=2244
+  _globals['_TEXTFINDING']._serialized_start=2246
+  _globals['_TEXTFINDING']._serialized_end=2338
+  _globals['_IMAGEBOX']._serialized_start=2341
+  _globals['_IMAGEBOX']._serialized_end=2498
+  _globals['_EXPLAINCONFIGREQUEST']._serialized_start=2500
+  _globals['_EXPLAINCONFIGREQUEST']._serialized_end=2625
+  _globals['_EXPLAINCONFIGRESPONSE']._serialized_start=2628
+  _globals['_EXPLAINCONFIGRESPONSE']._serialized_end=2942
+  _globals['_PLANRULE']._serialized_start=2945
+  _globals['_PLANRULE']._serialized_end=3156
+  _globals['_PLANCONTENTRULE']._serialized_start=3159
+  _globals['_PLANCONTENTRULE']._serialized_end=3337
+  _globals['_DEIDENTIFYSERVICE']._serialized_start=3673
+  _globals['_DEIDENTIFYSERVICE']._serialized_end=4499
 # @@protoc_insertion_point(module_scope)

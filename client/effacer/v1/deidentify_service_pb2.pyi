@@ -25,6 +25,7 @@ class ElementAction(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ELEMENT_ACTION_CLEAN_IMAGE: _ClassVar[ElementAction]
     ELEMENT_ACTION_RECURSE: _ClassVar[ElementAction]
     ELEMENT_ACTION_STAMP: _ClassVar[ElementAction]
+    ELEMENT_ACTION_SHIFT_DATE: _ClassVar[ElementAction]
 ELEMENT_ACTION_UNSPECIFIED: ElementAction
 ELEMENT_ACTION_KEEP: ElementAction
 ELEMENT_ACTION_DELETE: ElementAction
@@ -35,6 +36,7 @@ ELEMENT_ACTION_CLEAN_TEXT: ElementAction
 ELEMENT_ACTION_CLEAN_IMAGE: ElementAction
 ELEMENT_ACTION_RECURSE: ElementAction
 ELEMENT_ACTION_STAMP: ElementAction
+ELEMENT_ACTION_SHIFT_DATE: ElementAction
 
 class StreamDeidentifyRequest(_message.Message):
     __slots__ = ("config", "gcs_config_uri", "instance_start", "chunk", "instance_end")
@@ -108,24 +110,46 @@ class PreviewDeidentifyRequest(_message.Message):
     include_kept: bool
     def __init__(self, parent: _Optional[str] = ..., names: _Optional[_Iterable[str]] = ..., config: _Optional[_Union[_deidentify_pb2.DeidentifyConfig, _Mapping]] = ..., gcs_config_uri: _Optional[str] = ..., include_kept: _Optional[bool] = ...) -> None: ...
 
+class StreamPreviewRequest(_message.Message):
+    __slots__ = ("config", "gcs_config_uri", "instance_start", "chunk", "instance_end", "include_kept", "show_values")
+    CONFIG_FIELD_NUMBER: _ClassVar[int]
+    GCS_CONFIG_URI_FIELD_NUMBER: _ClassVar[int]
+    INSTANCE_START_FIELD_NUMBER: _ClassVar[int]
+    CHUNK_FIELD_NUMBER: _ClassVar[int]
+    INSTANCE_END_FIELD_NUMBER: _ClassVar[int]
+    INCLUDE_KEPT_FIELD_NUMBER: _ClassVar[int]
+    SHOW_VALUES_FIELD_NUMBER: _ClassVar[int]
+    config: _deidentify_pb2.DeidentifyConfig
+    gcs_config_uri: str
+    instance_start: _instance_pb2.InstanceStart
+    chunk: bytes
+    instance_end: _instance_pb2.InstanceEnd
+    include_kept: bool
+    show_values: bool
+    def __init__(self, config: _Optional[_Union[_deidentify_pb2.DeidentifyConfig, _Mapping]] = ..., gcs_config_uri: _Optional[str] = ..., instance_start: _Optional[_Union[_instance_pb2.InstanceStart, _Mapping]] = ..., chunk: _Optional[bytes] = ..., instance_end: _Optional[_Union[_instance_pb2.InstanceEnd, _Mapping]] = ..., include_kept: _Optional[bool] = ..., show_values: _Optional[bool] = ...) -> None: ...
+
 class PreviewDeidentifyResponse(_message.Message):
-    __slots__ = ("name", "status", "instance", "elements", "boxes", "plan_fingerprint")
+    __slots__ = ("name", "status", "instance", "elements", "boxes", "plan_fingerprint", "index", "label")
     NAME_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
     INSTANCE_FIELD_NUMBER: _ClassVar[int]
     ELEMENTS_FIELD_NUMBER: _ClassVar[int]
     BOXES_FIELD_NUMBER: _ClassVar[int]
     PLAN_FINGERPRINT_FIELD_NUMBER: _ClassVar[int]
+    INDEX_FIELD_NUMBER: _ClassVar[int]
+    LABEL_FIELD_NUMBER: _ClassVar[int]
     name: str
     status: _status_pb2.Status
     instance: _instance_pb2.Instance
     elements: _containers.RepeatedCompositeFieldContainer[ElementDecision]
     boxes: _containers.RepeatedCompositeFieldContainer[ImageBox]
     plan_fingerprint: str
-    def __init__(self, name: _Optional[str] = ..., status: _Optional[_Union[_status_pb2.Status, _Mapping]] = ..., instance: _Optional[_Union[_instance_pb2.Instance, _Mapping]] = ..., elements: _Optional[_Iterable[_Union[ElementDecision, _Mapping]]] = ..., boxes: _Optional[_Iterable[_Union[ImageBox, _Mapping]]] = ..., plan_fingerprint: _Optional[str] = ...) -> None: ...
+    index: int
+    label: str
+    def __init__(self, name: _Optional[str] = ..., status: _Optional[_Union[_status_pb2.Status, _Mapping]] = ..., instance: _Optional[_Union[_instance_pb2.Instance, _Mapping]] = ..., elements: _Optional[_Iterable[_Union[ElementDecision, _Mapping]]] = ..., boxes: _Optional[_Iterable[_Union[ImageBox, _Mapping]]] = ..., plan_fingerprint: _Optional[str] = ..., index: _Optional[int] = ..., label: _Optional[str] = ...) -> None: ...
 
 class ElementDecision(_message.Message):
-    __slots__ = ("path", "keyword", "vr", "action", "new_value", "because", "findings")
+    __slots__ = ("path", "keyword", "vr", "action", "new_value", "because", "findings", "old_kind", "old_value")
     PATH_FIELD_NUMBER: _ClassVar[int]
     KEYWORD_FIELD_NUMBER: _ClassVar[int]
     VR_FIELD_NUMBER: _ClassVar[int]
@@ -133,6 +157,8 @@ class ElementDecision(_message.Message):
     NEW_VALUE_FIELD_NUMBER: _ClassVar[int]
     BECAUSE_FIELD_NUMBER: _ClassVar[int]
     FINDINGS_FIELD_NUMBER: _ClassVar[int]
+    OLD_KIND_FIELD_NUMBER: _ClassVar[int]
+    OLD_VALUE_FIELD_NUMBER: _ClassVar[int]
     path: str
     keyword: str
     vr: str
@@ -140,7 +166,9 @@ class ElementDecision(_message.Message):
     new_value: str
     because: str
     findings: _containers.RepeatedCompositeFieldContainer[TextFinding]
-    def __init__(self, path: _Optional[str] = ..., keyword: _Optional[str] = ..., vr: _Optional[str] = ..., action: _Optional[_Union[ElementAction, str]] = ..., new_value: _Optional[str] = ..., because: _Optional[str] = ..., findings: _Optional[_Iterable[_Union[TextFinding, _Mapping]]] = ...) -> None: ...
+    old_kind: str
+    old_value: str
+    def __init__(self, path: _Optional[str] = ..., keyword: _Optional[str] = ..., vr: _Optional[str] = ..., action: _Optional[_Union[ElementAction, str]] = ..., new_value: _Optional[str] = ..., because: _Optional[str] = ..., findings: _Optional[_Iterable[_Union[TextFinding, _Mapping]]] = ..., old_kind: _Optional[str] = ..., old_value: _Optional[str] = ...) -> None: ...
 
 class TextFinding(_message.Message):
     __slots__ = ("info_type", "begin_offset", "end_offset")
@@ -179,7 +207,7 @@ class ExplainConfigRequest(_message.Message):
     def __init__(self, config: _Optional[_Union[_deidentify_pb2.DeidentifyConfig, _Mapping]] = ..., gcs_config_uri: _Optional[str] = ...) -> None: ...
 
 class ExplainConfigResponse(_message.Message):
-    __slots__ = ("plan_fingerprint", "edition", "rules", "default_rule", "stamps", "notes", "text")
+    __slots__ = ("plan_fingerprint", "edition", "rules", "default_rule", "stamps", "notes", "text", "content_rules")
     PLAN_FINGERPRINT_FIELD_NUMBER: _ClassVar[int]
     EDITION_FIELD_NUMBER: _ClassVar[int]
     RULES_FIELD_NUMBER: _ClassVar[int]
@@ -187,6 +215,7 @@ class ExplainConfigResponse(_message.Message):
     STAMPS_FIELD_NUMBER: _ClassVar[int]
     NOTES_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
+    CONTENT_RULES_FIELD_NUMBER: _ClassVar[int]
     plan_fingerprint: str
     edition: str
     rules: _containers.RepeatedCompositeFieldContainer[PlanRule]
@@ -194,10 +223,11 @@ class ExplainConfigResponse(_message.Message):
     stamps: _containers.RepeatedCompositeFieldContainer[PlanRule]
     notes: _containers.RepeatedScalarFieldContainer[str]
     text: str
-    def __init__(self, plan_fingerprint: _Optional[str] = ..., edition: _Optional[str] = ..., rules: _Optional[_Iterable[_Union[PlanRule, _Mapping]]] = ..., default_rule: _Optional[_Union[PlanRule, _Mapping]] = ..., stamps: _Optional[_Iterable[_Union[PlanRule, _Mapping]]] = ..., notes: _Optional[_Iterable[str]] = ..., text: _Optional[str] = ...) -> None: ...
+    content_rules: _containers.RepeatedCompositeFieldContainer[PlanContentRule]
+    def __init__(self, plan_fingerprint: _Optional[str] = ..., edition: _Optional[str] = ..., rules: _Optional[_Iterable[_Union[PlanRule, _Mapping]]] = ..., default_rule: _Optional[_Union[PlanRule, _Mapping]] = ..., stamps: _Optional[_Iterable[_Union[PlanRule, _Mapping]]] = ..., notes: _Optional[_Iterable[str]] = ..., text: _Optional[str] = ..., content_rules: _Optional[_Iterable[_Union[PlanContentRule, _Mapping]]] = ...) -> None: ...
 
 class PlanRule(_message.Message):
-    __slots__ = ("selector", "keyword", "vr", "creator", "action", "code", "because")
+    __slots__ = ("selector", "keyword", "vr", "creator", "action", "code", "because", "words")
     SELECTOR_FIELD_NUMBER: _ClassVar[int]
     KEYWORD_FIELD_NUMBER: _ClassVar[int]
     VR_FIELD_NUMBER: _ClassVar[int]
@@ -205,6 +235,7 @@ class PlanRule(_message.Message):
     ACTION_FIELD_NUMBER: _ClassVar[int]
     CODE_FIELD_NUMBER: _ClassVar[int]
     BECAUSE_FIELD_NUMBER: _ClassVar[int]
+    WORDS_FIELD_NUMBER: _ClassVar[int]
     selector: str
     keyword: str
     vr: str
@@ -212,4 +243,21 @@ class PlanRule(_message.Message):
     action: ElementAction
     code: str
     because: str
-    def __init__(self, selector: _Optional[str] = ..., keyword: _Optional[str] = ..., vr: _Optional[str] = ..., creator: _Optional[str] = ..., action: _Optional[_Union[ElementAction, str]] = ..., code: _Optional[str] = ..., because: _Optional[str] = ...) -> None: ...
+    words: str
+    def __init__(self, selector: _Optional[str] = ..., keyword: _Optional[str] = ..., vr: _Optional[str] = ..., creator: _Optional[str] = ..., action: _Optional[_Union[ElementAction, str]] = ..., code: _Optional[str] = ..., because: _Optional[str] = ..., words: _Optional[str] = ...) -> None: ...
+
+class PlanContentRule(_message.Message):
+    __slots__ = ("code", "scheme", "value_type", "action", "because", "words")
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    SCHEME_FIELD_NUMBER: _ClassVar[int]
+    VALUE_TYPE_FIELD_NUMBER: _ClassVar[int]
+    ACTION_FIELD_NUMBER: _ClassVar[int]
+    BECAUSE_FIELD_NUMBER: _ClassVar[int]
+    WORDS_FIELD_NUMBER: _ClassVar[int]
+    code: str
+    scheme: str
+    value_type: str
+    action: ElementAction
+    because: str
+    words: str
+    def __init__(self, code: _Optional[str] = ..., scheme: _Optional[str] = ..., value_type: _Optional[str] = ..., action: _Optional[_Union[ElementAction, str]] = ..., because: _Optional[str] = ..., words: _Optional[str] = ...) -> None: ...

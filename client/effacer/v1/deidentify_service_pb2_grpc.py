@@ -45,6 +45,11 @@ class DeidentifyServiceStub:
                 request_serializer=effacer_dot_v1_dot_deidentify__service__pb2.PreviewDeidentifyRequest.SerializeToString,
                 response_deserializer=effacer_dot_v1_dot_deidentify__service__pb2.PreviewDeidentifyResponse.FromString,
                 _registered_method=True)
+        self.StreamPreview = channel.stream_stream(
+                '/effacer.v1.DeidentifyService/StreamPreview',
+                request_serializer=effacer_dot_v1_dot_deidentify__service__pb2.StreamPreviewRequest.SerializeToString,
+                response_deserializer=effacer_dot_v1_dot_deidentify__service__pb2.PreviewDeidentifyResponse.FromString,
+                _registered_method=True)
         self.ExplainConfig = channel.unary_unary(
                 '/effacer.v1.DeidentifyService/ExplainConfig',
                 request_serializer=effacer_dot_v1_dot_deidentify__service__pb2.ExplainConfigRequest.SerializeToString,
@@ -72,6 +77,14 @@ class DeidentifyServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def StreamPreview(self, request_iterator, context):
+        """As PreviewDeidentify, for instances the caller sends: the config once, then instances. Nothing is stored. Since the
+        values are the caller's own, it can also show them.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ExplainConfig(self, request, context):
         """Compiles a config and returns the plan it means. Every error a config can have surfaces here as well.
         """
@@ -90,6 +103,11 @@ def add_DeidentifyServiceServicer_to_server(servicer, server):
             'PreviewDeidentify': grpc.unary_stream_rpc_method_handler(
                     servicer.PreviewDeidentify,
                     request_deserializer=effacer_dot_v1_dot_deidentify__service__pb2.PreviewDeidentifyRequest.FromString,
+                    response_serializer=effacer_dot_v1_dot_deidentify__service__pb2.PreviewDeidentifyResponse.SerializeToString,
+            ),
+            'StreamPreview': grpc.stream_stream_rpc_method_handler(
+                    servicer.StreamPreview,
+                    request_deserializer=effacer_dot_v1_dot_deidentify__service__pb2.StreamPreviewRequest.FromString,
                     response_serializer=effacer_dot_v1_dot_deidentify__service__pb2.PreviewDeidentifyResponse.SerializeToString,
             ),
             'ExplainConfig': grpc.unary_unary_rpc_method_handler(
@@ -152,6 +170,33 @@ class DeidentifyService:
             target,
             '/effacer.v1.DeidentifyService/PreviewDeidentify',
             effacer_dot_v1_dot_deidentify__service__pb2.PreviewDeidentifyRequest.SerializeToString,
+            effacer_dot_v1_dot_deidentify__service__pb2.PreviewDeidentifyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StreamPreview(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/effacer.v1.DeidentifyService/StreamPreview',
+            effacer_dot_v1_dot_deidentify__service__pb2.StreamPreviewRequest.SerializeToString,
             effacer_dot_v1_dot_deidentify__service__pb2.PreviewDeidentifyResponse.FromString,
             options,
             channel_credentials,

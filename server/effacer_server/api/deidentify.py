@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NoReturn
+from typing import Any
 
 import grpc
 
@@ -15,17 +15,22 @@ from effacer.v1 import (
     dicom_store_pb2,
 )
 from effacer_server.api import names, resources
+from effacer_server.api.explain import explain
+from effacer_server.api.incoming import Gate
 from effacer_server.api.operations import pack
+from effacer_server.api.preview import Previewer, parse_names
+from effacer_server.api.stream import deidentify_stream, first_message
 from effacer_server.api.uris import read_lines, read_text
-from effacer_server.dicom import facts
-from effacer_server.errors import AlreadyExists, InvalidConfig, NotFound, Unsupported
+from effacer_server.engine.instance import Deidentifier, Limits
+from effacer_server.errors import AlreadyExists, InvalidConfig, NotFound
 from effacer_server.jobs.manager import Manager
 from effacer_server.jobs.record import Record, Route
 from effacer_server.policy.compiler import compile_config
 from effacer_server.policy.documents import parse_config
-from effacer_server.policy.plan import EXACT, Plan, Rule, Stamp
+from effacer_server.policy.plan import Keys, Plan
 from effacer_server.policy.selectors import parse_filter
 from effacer_server.settings import Settings
+from effacer_server.store.blobs import Blobs
 from effacer_server.store.catalog import Catalog, Dataset, DicomStore, Operation, Selection
 
 _FILTER_FIELD = "filterConfig.resourcePathsGcsUri"
@@ -105,15 +110,15 @@ class Deidentification:
                     raise  # created by somebody else between two looks, and deleted, and created
         raise AssertionError("unreachable")
 
-    def compiled(self, request: Any) -> tuple[deidentify_pb2.DeidentifyConfig, Plan]:
-        """Config and plan of any request with a config_source.
+    def compiled(self, request: Any, oneof: str = "config_source") -> tuple[deidentify_pb2.DeidentifyConfig, Plan]:
+        """Config and plan of any request that holds `config` or `gcs_config_uri`, of which `oneof` allows one.
 
         Raises:
             InvalidConfig, Unsupported: with paths into the request, or into the file it names.
             PermissionDenied, NotFound: the file.
         """
         path = "config"
-        if request.WhichOneof("config_source") == "gcs_config_uri":
+        if request.WhichOneof(oneof) == "gcs_config_uri":
             path = "gcsConfigUri"
             config = parse_config(read_text(request.gcs_config_uri, self._settings, path), path)
         else:
@@ -165,61 +170,56 @@ def compile_record(record: Record) -> Plan:
 class DeidentifyService(deidentify_service_pb2_grpc.DeidentifyServiceServicer):  # type: ignore[misc]  # generated without types
     """See protos/effacer/v1/deidentify_service.proto."""
 
-    def __init__(self, deidentification: Deidentification) -> None:
-        self._deidentification = deidentification
+    def __init__(
+        self,
+        deidentification: Deidentification,
+        catalog: Catalog,
+        blobs: Blobs,
+        settings: Settings,
+        keys: Keys,
+        gate: Gate,
+    ) -> None:
+        self._deidentification, self._catalog, self._blobs = deidentification, catalog, blobs
+        self._settings, self._keys, self._gate = settings, keys, gate
 
     def ExplainConfig(
         self, request: deidentify_service_pb2.ExplainConfigRequest, context: grpc.ServicerContext
     ) -> deidentify_service_pb2.ExplainConfigResponse:
-        plan = self._deidentification.compiled(request)[1]
-        return deidentify_service_pb2.ExplainConfigResponse(
-            plan_fingerprint=plan.fingerprint(),
-            edition=plan.edition,
-            rules=[_rule(rule) for rule in plan.rules],
-            default_rule=_rule(plan.default),
-            stamps=[_stamp(stamp) for stamp in plan.stamp],
-            notes=plan.notes,
-            text=plan.dump(),
-        )
+        return explain(self._deidentification.compiled(request)[1])
 
-    def StreamDeidentify(self, requests: Any, context: grpc.ServicerContext) -> NoReturn:
-        raise Unsupported("", "this version does not de-identify streams; use DeidentifyDicomStore")
+    def StreamDeidentify(
+        self, requests: Iterator[deidentify_service_pb2.StreamDeidentifyRequest], context: grpc.ServicerContext
+    ) -> Iterator[deidentify_service_pb2.StreamDeidentifyResponse]:
+        with self._gate.stream():
+            plan = self._deidentification.compiled(first_message(requests), "payload")[1]
+            deidentifier = self._deidentifier(plan)
+            yield from deidentify_stream(requests, plan, deidentifier, self._settings, context.is_active)
 
-    def PreviewDeidentify(self, request: Any, context: grpc.ServicerContext) -> NoReturn:
-        raise Unsupported("", "this version does not preview; ExplainConfig tells what a config means")
+    def PreviewDeidentify(
+        self, request: deidentify_service_pb2.PreviewDeidentifyRequest, context: grpc.ServicerContext
+    ) -> Iterator[deidentify_service_pb2.PreviewDeidentifyResponse]:
+        with self._gate.stream():
+            store, paths = parse_names(request)
+            plan = self._deidentification.compiled(request)[1]
+            previewer = self._previewer(plan, request.include_kept, False)
+            yield from previewer.stored(self._catalog, self._blobs, store, paths, request.names)
 
+    def StreamPreview(
+        self, requests: Iterator[deidentify_service_pb2.StreamPreviewRequest], context: grpc.ServicerContext
+    ) -> Iterator[deidentify_service_pb2.PreviewDeidentifyResponse]:
+        with self._gate.stream():
+            first = first_message(requests)
+            plan = self._deidentification.compiled(first, "payload")[1]
+            previewer = self._previewer(plan, first.include_kept, first.show_values)
+            yield from previewer.streamed(requests, context.is_active)
 
-def _rule(rule: Rule) -> deidentify_service_pb2.PlanRule:
-    return deidentify_service_pb2.PlanRule(
-        selector=_selector(rule.tag, rule.mask),
-        keyword=facts.keyword_of(rule.tag) if rule.mask == EXACT else "",
-        vr=rule.vr,
-        creator=rule.creator,
-        action=f"ELEMENT_ACTION_{rule.verb.name}",
-        code=rule.code,
-        because=rule.because,
-    )
+    def _deidentifier(self, plan: Plan) -> Deidentifier:
+        return Deidentifier(plan, self._keys, Limits(self._settings.max_inflated_bytes))
 
-
-def _stamp(stamp: Stamp) -> deidentify_service_pb2.PlanRule:
-    return deidentify_service_pb2.PlanRule(
-        selector=_selector(stamp.tag, EXACT),
-        keyword=facts.keyword_of(stamp.tag),
-        vr=stamp.vr,
-        action=deidentify_service_pb2.ELEMENT_ACTION_STAMP,
-        because=stamp.because,
-    )
+    def _previewer(self, plan: Plan, kept: bool, values: bool) -> Previewer:
+        return Previewer(plan, self._deidentifier(plan), self._settings, kept=kept, values=values)
 
 
-def _selector(tag: int, mask: int) -> str:
-    if mask == 0:
-        return "any"
-    if tag == mask == 0x00010000:
-        return "private"
-    digits = "".join(f"{tag >> shift & 0xF:X}" if mask >> shift & 0xF == 0xF else "x" for shift in range(28, -4, -4))
-    return f"({digits[:4]},{digits[4:]})"
-
-
-def add_to(server: grpc.Server, deidentification: Deidentification) -> None:
+def add_to(server: grpc.Server, *parts: Any) -> None:
     """Registers the service."""
-    deidentify_service_pb2_grpc.add_DeidentifyServiceServicer_to_server(DeidentifyService(deidentification), server)
+    deidentify_service_pb2_grpc.add_DeidentifyServiceServicer_to_server(DeidentifyService(*parts), server)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, NoReturn
 
 import grpc
@@ -13,12 +11,13 @@ from google.protobuf.empty_pb2 import Empty
 
 from effacer.v1 import dicom_web_pb2, dicom_web_pb2_grpc, instance_pb2
 from effacer_server.api import names, resources
+from effacer_server.api.incoming import Gate
 from effacer_server.api.names import DicomPath
 from effacer_server.api.operations import OperationView, pack
 from effacer_server.api.search import search, to_struct
 from effacer_server.api.uploads import open_upload
 from effacer_server.dicom.metadata import read_metadata
-from effacer_server.errors import NotFound, ResourceExhausted, Unsupported
+from effacer_server.errors import NotFound, Unsupported
 from effacer_server.jobs.manager import Manager
 from effacer_server.jobs.record import Deletion, Record
 from effacer_server.jobs.results import instance_name
@@ -35,26 +34,15 @@ class DicomWebService(dicom_web_pb2_grpc.DicomWebServiceServicer):  # type: igno
     """See protos/effacer/v1/dicom_web.proto."""
 
     def __init__(
-        self, catalog: Catalog, blobs: Blobs, settings: Settings, manager: Manager, view: OperationView
+        self, catalog: Catalog, blobs: Blobs, settings: Settings, manager: Manager, view: OperationView, gate: Gate
     ) -> None:
         self._catalog, self._blobs, self._settings = catalog, blobs, settings
-        self._manager, self._view = manager, view
-        # Streams live as long as their callers like; some threads stay free for calls that answer at once.
-        self._streams = threading.BoundedSemaphore(max(settings.rpc_threads * 5 // 8, 1))
-
-    @contextmanager
-    def _stream(self) -> Iterator[None]:
-        if not self._streams.acquire(blocking=False):
-            raise ResourceExhausted("STREAMS", "too many uploads and downloads at the same time; try again later")
-        try:
-            yield
-        finally:
-            self._streams.release()
+        self._manager, self._view, self._gate = manager, view, gate
 
     def StoreInstances(
         self, request_iterator: Iterator[dicom_web_pb2.StoreInstancesRequest], context: grpc.ServicerContext
     ) -> dicom_web_pb2.StoreInstancesResponse:
-        with self._stream():
+        with self._gate.stream():
             return open_upload(self._catalog, self._blobs, self._settings, request_iterator, context.is_active)
 
     def RetrieveInstance(
@@ -76,7 +64,7 @@ class DicomWebService(dicom_web_pb2_grpc.DicomWebServiceServicer):  # type: igno
         self, request: dicom_web_pb2.RetrieveMetadataRequest, context: grpc.ServicerContext
     ) -> Iterator[dicom_web_pb2.RetrieveMetadataResponse]:
         path = names.parse_dicom_path(request.name, "name", _STUDY, _SERIES, _INSTANCE)
-        with self._stream():
+        with self._gate.stream():
             for row in self._instances(path):
                 with self._blobs.open(row.key) as reader:
                     model = read_metadata(source_of(reader), self._settings.max_inflated_bytes)
@@ -126,7 +114,7 @@ class DicomWebService(dicom_web_pb2_grpc.DicomWebServiceServicer):  # type: igno
 
     def _retrieve(self, request: Any, level: int) -> Iterator[dicom_web_pb2.RetrieveResponse]:
         path = names.parse_dicom_path(request.name, "name", level)
-        with self._stream():
+        with self._gate.stream():
             for row in self._instances(path):
                 if request.transfer_syntax_uid not in ("", "*", row.transfer_syntax):
                     raise Unsupported(

@@ -14,19 +14,19 @@ from google.rpc import status_pb2
 
 from effacer.v1 import dicom_web_pb2, instance_pb2
 from effacer_server.api import names, resources
+from effacer_server.api.incoming import Incoming, Receiver
 from effacer_server.api.status import describe
 from effacer_server.dicom.headers import Header, read_header
 from effacer_server.dicom.metadata import check_structure
-from effacer_server.errors import AlreadyExists, EffacerError, InvalidConfig, Reason, Refused, Unavailable
+from effacer_server.errors import AlreadyExists, InvalidConfig, Unavailable
 from effacer_server.jobs.results import instance_row
 from effacer_server.jobs.work import source_of
 from effacer_server.settings import Settings
-from effacer_server.store.blobs import CHUNK_BYTES, Blobs, Writer
+from effacer_server.store.blobs import Blobs, Writer
 from effacer_server.store.catalog import Catalog, DicomStore, Instance, Outcome
 
 log = logging.getLogger(__name__)
 
-_LONGEST_LABEL = 256
 #: Instances of one stream that are made durable at the same time: file systems sync several almost as fast as one.
 _KEEPERS = 4
 #: Rows added in one transaction.
@@ -58,9 +58,9 @@ class Upload:
         self._catalog, self._blobs, self._settings = catalog, blobs, settings
         self._store, self._study, self._alive = store, study, alive
         self._results: list[dicom_web_pb2.StoreInstanceResult] = []
-        self._open: _Incoming | None = None
+        self._receiver = Receiver(self._make_sink, settings.max_instance_bytes, start_needed=False)
         self._keepers = ThreadPoolExecutor(_KEEPERS, thread_name_prefix="effacer-upload")
-        self._kept: list[tuple[dicom_web_pb2.StoreInstanceResult, _Incoming, Future[Instance]]] = []
+        self._kept: list[tuple[dicom_web_pb2.StoreInstanceResult, Future[Instance]]] = []
 
     def take(self, requests: Iterable[dicom_web_pb2.StoreInstancesRequest]) -> dicom_web_pb2.StoreInstancesResponse:
         """Stores what the stream holds.
@@ -71,70 +71,46 @@ class Upload:
         with self._keepers:
             try:
                 for request in requests:
-                    self._message(request)
-                if self._open is not None and not self._alive():
+                    self._closed(self._receiver.take(request))
+                if self._receiver.open is not None and not self._alive():
                     raise Unavailable("BROKEN_OFF", "the caller has gone")
-                self._close()
+                self._closed(self._receiver.close())
             finally:
-                if self._open is not None:
-                    self._open.abort()
+                self._receiver.abort()
                 self._add_rows()
         return dicom_web_pb2.StoreInstancesResponse(results=self._results)
 
-    def _message(self, request: dicom_web_pb2.StoreInstancesRequest) -> None:
-        payload = request.WhichOneof("payload")
-        if payload == "instance_start":
-            if self._open is not None:
-                raise InvalidConfig("instanceStart", "comes while an instance is open; close it with instanceEnd")
-            start = request.instance_start
-            if len(start.label) > _LONGEST_LABEL:
-                raise InvalidConfig("instanceStart.label", f"is longer than {_LONGEST_LABEL} characters")
-            if start.size_bytes < 0:
-                raise InvalidConfig("instanceStart.sizeBytes", "must not be negative")
-            self._begin(start.label, start.size_bytes)
-        elif payload == "chunk":
-            if len(request.chunk) > CHUNK_BYTES:
-                raise InvalidConfig("chunk", f"is longer than {CHUNK_BYTES} bytes")
-            if self._open is None:
-                self._begin("", 0)
-            assert self._open is not None
-            self._open.write(request.chunk)
-        elif payload == "instance_end":
-            if self._open is None:
-                raise InvalidConfig("instanceEnd", "comes without an open instance")
-            self._close()
-
-    def _begin(self, label: str, size_bytes: int) -> None:
+    def _make_sink(self) -> _Upload:
         # A key of its own for every upload: two of the same instance never touch each other's bytes.
         name = uuid.uuid4().hex
-        key = f"{self._store.uid}/uploads/{name[:2]}/{name[2:]}"
-        self._open = _Incoming(self._blobs, key, label, size_bytes, self._settings.max_instance_bytes)
+        return _Upload(self._blobs, f"{self._store.uid}/uploads/{name[:2]}/{name[2:]}")
 
-    def _close(self) -> None:
-        incoming, self._open = self._open, None
+    def _closed(self, incoming: Incoming[_Upload] | None) -> None:
         if incoming is None:
             return
         result = dicom_web_pb2.StoreInstanceResult(index=len(self._results), label=incoming.label)
         self._results.append(result)
-        self._kept.append((result, incoming, self._keepers.submit(self._keep, incoming, result.instance)))
+        self._kept.append((result, self._keepers.submit(self._keep, incoming, result.instance)))
         if len(self._kept) >= _BATCH:
             self._add_rows()
 
-    def _keep(self, incoming: _Incoming, seen: instance_pb2.Instance) -> Instance:
+    def _keep(self, incoming: Incoming[_Upload], seen: instance_pb2.Instance) -> Instance:
         """Makes an instance durable and reads it; `seen` takes what could be read of one that is refused."""
         try:
-            incoming.commit()
-            with self._blobs.open(incoming.key) as reader:
-                source = source_of(reader)
-                check_structure(source, self._settings.max_inflated_bytes)
-                header = read_header(source, self._settings.max_inflated_bytes)
-                _show(header, incoming.size, seen)
-            if self._study and header.study != self._study:
-                raise InvalidConfig("parent", "names a study this instance does not belong to", "OTHER_STUDY")
-            return instance_row(header, self._store.uid, incoming.key, incoming.size)
-        except BaseException:
-            self._blobs.delete(incoming.key)
-            raise
+            upload = incoming.finish()
+            try:
+                upload.commit()
+                with self._blobs.open(upload.key) as reader:
+                    source = source_of(reader)
+                    check_structure(source, self._settings.max_inflated_bytes)
+                    header = read_header(source, self._settings.max_inflated_bytes)
+                    _show(header, incoming.size, seen)
+                if self._study and header.study != self._study:
+                    raise InvalidConfig("parent", "names a study this instance does not belong to", "OTHER_STUDY")
+                return instance_row(header, self._store.uid, upload.key, incoming.size)
+            except BaseException:
+                self._blobs.delete(upload.key)
+                raise
         finally:
             incoming.abort()
 
@@ -142,7 +118,7 @@ class Upload:
         """Makes the instances kept so far part of the store, those of them that can be."""
         kept, self._kept = self._kept, []
         rows: list[tuple[dicom_web_pb2.StoreInstanceResult, Instance]] = []
-        for result, _, future in kept:
+        for result, future in kept:
             try:
                 rows.append((result, future.result()))
             except Exception as error:
@@ -164,53 +140,22 @@ class Upload:
                 result.status.CopyFrom(describe(taken))
 
 
-class _Incoming:
-    """An instance that is being received."""
+class _Upload:
+    """An object that is being written."""
 
-    def __init__(self, blobs: Blobs, key: str, label: str, expected: int, limit: int) -> None:
-        self.key, self.label, self.size = key, label, 0
-        self._expected, self._limit = expected, limit
-        self._error: EffacerError | None = None
-        self._writer: Writer | None = blobs.create(key)
+    def __init__(self, blobs: Blobs, key: str) -> None:
+        self.key = key
+        self._writer: Writer = blobs.create(key)
 
     def write(self, data: bytes) -> None:
-        """Appends; once something went wrong the rest is only counted, so that the stream can go on behind it."""
-        self.size += len(data)
-        if self._writer is None:
-            return
-        if max(self.size, self._expected) > self._limit:
-            self._fail(Refused(Reason.TOO_LARGE, position=self._limit))
-            return
-        if self._expected and self.size > self._expected:
-            self._fail(_wrong_size())
-            return
-        try:
-            self._writer.write(data)
-        except EffacerError as error:
-            self._fail(error)
+        self._writer.write(data)
 
     def commit(self) -> None:
-        """Makes it durable under its key. Raises what went wrong before."""
-        if self._error is not None:
-            raise self._error
-        if self._expected and self.size != self._expected:
-            raise _wrong_size()
-        assert self._writer is not None
+        """Makes it durable under its key."""
         self._writer.commit()
 
     def abort(self) -> None:
-        """Lets go; what was not committed is gone."""
-        if self._writer is not None:
-            self._writer.abort()
-
-    def _fail(self, error: EffacerError) -> None:
-        self._error = error
-        self.abort()
-        self._writer = None
-
-
-def _wrong_size() -> InvalidConfig:
-    return InvalidConfig("instanceStart.sizeBytes", "is not the number of bytes that came", "SIZE_MISMATCH")
+        self._writer.abort()
 
 
 def _show(header: Header, size: int, seen: instance_pb2.Instance) -> None:

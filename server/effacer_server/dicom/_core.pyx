@@ -16,7 +16,9 @@ cdef extern from "<unistd.h>" nogil:
     ssize_t pread(int fd, void *to, size_t n, int64_t at)
 
 cdef extern from "core.h" nogil:
-    int EF_OK, EF_WATCHED, EF_WAIT, EF_CUT, EF_SET, EF_PATCH, EF_DROP, EF_INSERT, EF_PH_UID
+    int EF_OK, EF_WATCHED, EF_WAIT, EF_CUT, EF_SET, EF_PATCH, EF_DROP, EF_INSERT, EF_PH_UID, EF_VALUE_TOO_LONG
+    uint64_t EF_ROOT_PATH
+    size_t EF_AHEAD_MOST
 
     ctypedef struct ef_error:
         int status
@@ -28,6 +30,8 @@ cdef extern from "core.h" nogil:
 
     ctypedef struct ef_input:
         uint64_t size
+        uint8_t *buf
+        size_t cap
 
     void ef_input_memory(ef_input *input, const uint8_t *data, uint64_t size)
     void ef_input_fetch(ef_input *input, uint64_t size, ef_fetch fetch, void *ctx, size_t ahead)
@@ -61,6 +65,7 @@ cdef extern from "core.h" nogil:
         pass
 
     void ef_uid_key_init(ef_uid_key *k, const uint8_t *key, size_t key_len, const char *root, size_t root_len)
+    void ef_uid_key_md5(ef_uid_key *k, const char *root, size_t root_len)
     void ef_hmac(const ef_uid_key *k, const uint8_t *msg, size_t n, uint8_t *out)
     size_t ef_uid_map(const ef_uid_key *k, const uint8_t *uid, size_t n, char *out)
 
@@ -71,6 +76,13 @@ cdef extern from "core.h" nogil:
         int16_t creator
         uint8_t root
         uint8_t nested
+
+    ctypedef struct ef_nested:
+        uint64_t path
+        uint32_t rule
+        uint8_t verb
+
+    uint64_t ef_path(uint64_t outer, uint32_t sequence)
 
     ctypedef struct ef_insert:
         uint32_t tag
@@ -83,6 +95,8 @@ cdef extern from "core.h" nogil:
         uint32_t n_rules
         char **creators
         uint32_t n_creators
+        ef_nested *nested
+        uint32_t n_nested
         uint8_t default_verb
         ef_insert *inserts
         uint32_t n_inserts
@@ -94,6 +108,7 @@ cdef extern from "core.h" nogil:
     void ef_matcher_free(ef_matcher *m)
 
     ctypedef struct ef_edit:
+        uint64_t begin
         uint64_t at
         uint64_t size
         uint64_t value_at
@@ -118,7 +133,9 @@ cdef extern from "core.h" nogil:
     ctypedef struct ef_edits:
         ef_edit *v
         size_t n
+        size_t cap
         uint8_t *arena
+        size_t arena_cap
         size_t effective
         ef_watch *watch
         uint32_t n_watch
@@ -137,7 +154,31 @@ cdef extern from "core.h" nogil:
         uint32_t class_len
 
     int ef_read_meta(ef_input *input, ef_meta *meta, ef_error *err)
-    int ef_scan(ef_input *input, uint64_t start, ef_encoding enc, const ef_matcher *m, ef_edits *out, ef_error *err)
+    ctypedef struct ef_row:
+        uint64_t at
+        uint64_t value_at
+        uint64_t size
+        uint32_t tag
+        uint16_t vr
+        uint8_t depth
+        uint8_t verb
+        int32_t rule
+
+    ctypedef struct ef_rows:
+        ef_row *v
+        size_t n
+        size_t most
+
+    void ef_rows_free(ef_rows *rows)
+
+    ctypedef struct ef_override:
+        uint64_t at
+        uint8_t verb
+        int32_t rule
+
+    int ef_scan(ef_input *input, uint64_t start, ef_encoding enc, const ef_matcher *m, const ef_override *overrides,
+                size_t n_overrides, ef_edits *out, ef_rows *trace, ef_error *err)
+    int ef_list(ef_input *input, uint64_t start, ef_encoding enc, const ef_facts *f, ef_rows *out, ef_error *err)
 
     ctypedef struct ef_segment:
         uint64_t at
@@ -215,6 +256,36 @@ cdef int _call(void *ctx, uint64_t at, uint8_t *to, size_t n) noexcept with gil:
     return 0
 
 
+# Windows of sources that are gone, for the next ones: fresh memory costs its page faults. Touched under the lock alone.
+cdef enum:
+    _KEPT_WINDOWS = 48
+cdef uint8_t *_windows[_KEPT_WINDOWS]
+cdef int _n_windows = 0
+
+# Most elements of one instance that are told to Python, one by one.
+cdef enum:
+    _MOST_ROWS = 4000000
+
+
+cdef void _take_window(ef_input *input) noexcept:
+    global _n_windows
+    if _n_windows:
+        _n_windows -= 1
+        input.buf = _windows[_n_windows]
+    else:
+        input.buf = <uint8_t *> malloc(EF_AHEAD_MOST)
+    input.cap = EF_AHEAD_MOST if input.buf else 0
+
+
+cdef void _give_window(ef_input *input) noexcept:
+    global _n_windows
+    if input.cap == EF_AHEAD_MOST and _n_windows < _KEPT_WINDOWS:
+        _windows[_n_windows] = input.buf
+        _n_windows += 1
+        input.buf = NULL
+        input.cap = 0
+
+
 cdef class Source:
     """See core.py."""
 
@@ -227,7 +298,7 @@ cdef class Source:
     cdef object failure
     cdef object owner       # of the descriptor, where that is ours to close
 
-    def __cinit__(self, data=None, *, int fd=-1, uint64_t size=0, size_t ahead=32768, reader=None):
+    def __cinit__(self, data=None, *, int fd=-1, uint64_t size=0, size_t ahead=16384, reader=None):
         memset(&self.input, 0, sizeof(self.input))
         self.has_view = False
         self._fd = fd
@@ -242,14 +313,17 @@ cdef class Source:
             ef_input_fetch(&self.input, size, _call, <void *> self, ahead)
         else:
             ef_input_fetch(&self.input, size, _pread, &self._fd, ahead)
+        if data is None and size >= EF_AHEAD_MOST:
+            _take_window(&self.input)
 
     def __dealloc__(self):
+        _give_window(&self.input)
         ef_input_free(&self.input)
         if self.has_view:
             PyBuffer_Release(&self.view)
 
     @staticmethod
-    def file(int fd, uint64_t size, size_t ahead=32768):
+    def file(int fd, uint64_t size, size_t ahead=16384):
         return Source(fd=fd, size=size, ahead=ahead)
 
     @staticmethod
@@ -276,6 +350,13 @@ cdef class Source:
     cdef object refusal(self, ef_error *err):
         failure, self.failure = self.failure, None
         return failure if failure is not None else _refusal(err)
+
+    cdef bytes near(self, uint64_t at, uint64_t size):
+        """A value that most likely lies in the window."""
+        cdef const uint8_t *p = ef_at(&self.input, at, size) if size <= EF_AHEAD_MOST else NULL
+        if p:
+            return PyBytes_FromStringAndSize(<const char *> p, <Py_ssize_t> size)
+        return self.read(at, size)
 
     def read(self, uint64_t at, uint64_t size):
         if at > self.size or size > self.size - at:
@@ -313,6 +394,17 @@ cdef class Facts:
         cdef uint16_t code
         cdef ef_placeholder *ph
         memset(&self.f, 0, sizeof(self.f))
+        self.f.masked = <ef_masked_vr *> calloc(len(masked) + 1, sizeof(ef_masked_vr))
+        self.f.standard = <uint32_t *> calloc(len(standard) + 1, sizeof(uint32_t))
+        if not self.f.masked or not self.f.standard:
+            raise MemoryError
+        for i, (tag, mask, vr) in enumerate(masked):
+            if vr == "SQ" and mask & 0xFFFF != 0xFFFF:
+                raise ValueError("a repeating sequence whose element number is not fixed")
+            self.f.masked[i].tag = tag
+            self.f.masked[i].mask = mask
+            self.f.masked[i].vr = (ord(vr[0]) << 8) | ord(vr[1])
+        self.f.n_masked = <uint32_t> len(masked)
         try:
             if not tags or not vrs:
                 raise MemoryError
@@ -326,20 +418,9 @@ cdef class Facts:
             free(vrs)
         if ef_facts_uids(&self.f, joined, <uint32_t> len(joined)):
             raise MemoryError
-        self.f.masked = <ef_masked_vr *> calloc(len(masked) + 1, sizeof(ef_masked_vr))
-        self.f.standard = <uint32_t *> calloc(len(standard) + 1, sizeof(uint32_t))
-        if not self.f.masked or not self.f.standard:
-            raise MemoryError
-        for i, (tag, mask, vr) in enumerate(masked):
-            self.f.masked[i].tag = tag
-            self.f.masked[i].mask = mask
-            self.f.masked[i].vr = (ord(vr[0]) << 8) | ord(vr[1])
-        self.f.n_masked = <uint32_t> len(masked)
         for i, tag in enumerate(sorted(standard)):
             self.f.standard[i] = tag
         self.f.n_standard = <uint32_t> len(standard)
-        
-        
         for vr, kind, value in placeholders:
             text = value.encode("ascii")
             code = (ord(vr[0]) << 8) | ord(vr[1])
@@ -355,14 +436,24 @@ cdef class Facts:
         ef_facts_free(&self.f)
 
 
+cdef void _uid_key(ef_uid_key *k, bytes key, bytes root, str derivation) except *:
+    if derivation == "md5":
+        ef_uid_key_md5(k, root, len(root))
+    elif derivation == "hmac":
+        ef_uid_key_init(k, <const uint8_t *> PyBytes_AS_STRING(key), len(key), root, len(root))
+    else:
+        raise ValueError(derivation)
+
+
 cdef class Matcher:
     """See core.py."""
 
     cdef ef_matcher m
     cdef Facts facts
 
-    def __cinit__(self, Facts facts, rules, int default_verb, inserts, watch, bytes uid_key, str uid_root):
+    def __cinit__(self, Facts facts, rules, int default_verb, inserts, watch, bytes uid_key, str uid_root, nested, str derivation):
         cdef uint32_t i, n = <uint32_t> len(rules)
+        cdef uint64_t path
         cdef bytes raw, root = uid_root.encode("ascii")
         cdef uint8_t *copy
         memset(&self.m, 0, sizeof(self.m))
@@ -374,8 +465,19 @@ cdef class Matcher:
         creators = sorted({rule[3] for rule in rules if rule[3]})
         self.m.creators = <char **> calloc(len(creators) + 1, sizeof(char *))
         self.m.inserts = <ef_insert *> calloc(len(inserts) + 1, sizeof(ef_insert))
-        if not self.m.rules or not self.m.creators or not self.m.inserts:
+        self.m.nested = <ef_nested *> calloc(len(nested) + 1, sizeof(ef_nested))
+        if not self.m.rules or not self.m.creators or not self.m.inserts or not self.m.nested:
             raise MemoryError
+        if len(creators) > 0x7FFF:
+            raise ValueError("too many private creators")
+        for sequences, rule, verb in nested:
+            path = EF_ROOT_PATH
+            for tag in sequences:
+                path = ef_path(path, tag)
+            self.m.nested[self.m.n_nested].path = path
+            self.m.nested[self.m.n_nested].rule = rule
+            self.m.nested[self.m.n_nested].verb = verb
+            self.m.n_nested += 1
         index = {creator: at for at, creator in enumerate(creators)}
         for i, creator in enumerate(creators):
             raw = creator.encode("utf-8") + b"\0"
@@ -407,7 +509,7 @@ cdef class Matcher:
         for i, tag in enumerate(watch):
             self.m.watch[i] = tag
         self.m.n_watch = <uint32_t> len(watch)
-        ef_uid_key_init(&self.m.uid, <const uint8_t *> PyBytes_AS_STRING(uid_key), len(uid_key), root, len(root))
+        _uid_key(&self.m.uid, uid_key, root, derivation)
         if ef_matcher_index(&self.m):
             raise MemoryError
 
@@ -415,15 +517,36 @@ cdef class Matcher:
         ef_matcher_free(&self.m)
 
 
+# Memory of edits that are gone, for the next ones: growing anew each time costs more than the walk over a report.
+cdef enum:
+    _KEPT_EDITS = 40
+    _MOST_KEPT = 1 << 17
+cdef ef_edits _edits[_KEPT_EDITS]
+cdef int _n_edits = 0
+
+
 cdef class Edits:
     """See core.py."""
 
     cdef ef_edits e
+    cdef ef_rows trace
     cdef Matcher matcher
     cdef Source source
 
+    def __cinit__(self):
+        global _n_edits
+        if _n_edits:
+            _n_edits -= 1
+            self.e = _edits[_n_edits]
+
     def __dealloc__(self):
-        ef_edits_free(&self.e)
+        global _n_edits
+        if _n_edits < _KEPT_EDITS and self.e.cap <= _MOST_KEPT and self.e.arena_cap <= _MOST_KEPT:
+            _edits[_n_edits] = self.e
+            _n_edits += 1
+        else:
+            ef_edits_free(&self.e)
+        ef_rows_free(&self.trace)
 
     @property
     def count(self):
@@ -438,7 +561,7 @@ cdef class Edits:
             if not self.e.watch[i].present:
                 return None
             if self.e.watch[i].edit < 0:
-                return self.source.read(self.e.watch[i].at, self.e.watch[i].size)
+                return self.source.near(self.e.watch[i].at, self.e.watch[i].size)
             x = &self.e.v[self.e.watch[i].edit]
             if x.kind != EF_SET:
                 return None
@@ -451,9 +574,24 @@ cdef class Edits:
         out = []
         for i in range(self.e.n):
             x = &self.e.v[i]
-            if x.kind != EF_PATCH and x.kind != EF_DROP:
-                out.append((x.tag, _vr_text(x.vr), x.verb, x.depth, x.rule, x.value_at, x.value_size))
+            new = None
+            if x.kind == EF_SET:
+                kind = "set"
+                new = PyBytes_FromStringAndSize(<char *> self.e.arena + x.new_at + x.length_size, x.new_len - x.length_size)
+            elif x.kind == EF_INSERT:
+                kind = "insert"
+                new = PyBytes_FromStringAndSize(<char *> self.matcher.m.inserts[x.new_at].bytes, self.matcher.m.inserts[x.new_at].len)
+            elif x.kind == EF_CUT:
+                kind = "cut"
+            elif x.kind == EF_WAIT:
+                kind = "wait"
+            else:
+                continue
+            out.append((x.tag, _vr_text(x.vr), x.verb, x.depth, x.rule, x.begin, x.value_size, kind, new))
         return out
+
+    def decisions(self, below=()):
+        return _rows(&self.trace, below)
 
     def pending(self):
         cdef size_t i
@@ -462,8 +600,35 @@ cdef class Edits:
         for i in range(self.e.n):
             x = &self.e.v[i]
             if x.kind == EF_WAIT:
-                out.append((i, x.tag, _vr_text(x.vr), x.value_at, x.value_size))
+                out.append((i, x.tag, _vr_text(x.vr), x.verb, x.value_at, x.value_size))
         return out
+
+
+cdef list _rows(ef_rows *rows, below=()):
+    """All of them, or only elements with the tags of `below` and what these hold."""
+    cdef size_t i
+    cdef ef_row *x
+    cdef int inside = -1        # depth of the element whose content is taken
+    cdef uint32_t wanted[16]
+    cdef int n = len(below), k
+    if n > 16:
+        raise ValueError("too many tags")
+    for k, tag in enumerate(below):
+        wanted[k] = tag
+    out = []
+    for i in range(rows.n):
+        x = &rows.v[i]
+        if n:
+            if x.depth <= inside:
+                inside = -1
+            if inside < 0:
+                for k in range(n):
+                    if wanted[k] == x.tag:
+                        inside = x.depth
+                if inside < 0:
+                    continue
+        out.append((x.tag, _vr_text(x.vr), x.depth, x.at, x.value_at, x.size, x.verb, x.rule))
+    return out
 
 
 def read_meta(Source source):
@@ -489,20 +654,60 @@ def read_meta(Source source):
     return meta.start, syntax, sop_class
 
 
-def scan(Source source, uint64_t start, bint implicit, bint big_endian, Matcher matcher):
+cdef object _row_refusal(Source source, ef_error *err, ef_rows *rows):
+    if err.status == EF_VALUE_TOO_LONG and rows.n == rows.most:
+        return Refused(Reason.TOO_LARGE, position=err.at)
+    return source.refusal(err)
+
+
+def scan(Source source, uint64_t start, bint implicit, bint big_endian, Matcher matcher, overrides, bint trace):
     cdef Edits edits = Edits.__new__(Edits)
     cdef ef_error err
     cdef ef_encoding enc
     cdef int status
+    cdef size_t n = len(overrides), i
+    cdef ef_override *given = NULL
+    if n:
+        given = <ef_override *> calloc(n, sizeof(ef_override))
+        if not given:
+            raise MemoryError
+        for i, (at, verb, rule) in enumerate(overrides):
+            given[i].at = at
+            given[i].verb = verb
+            given[i].rule = rule
+            if i and given[i].at <= given[i - 1].at:
+                free(given)
+                raise ValueError("overrides must ascend")
+    edits.trace.most = _MOST_ROWS
     enc.implicit = implicit
     enc.big_endian = big_endian
     edits.matcher = matcher
     edits.source = source
     with nogil:
-        status = ef_scan(&source.input, start, enc, &matcher.m, &edits.e, &err)
+        status = ef_scan(&source.input, start, enc, &matcher.m, given, n, &edits.e, &edits.trace if trace else NULL, &err)
+    free(given)
     if status:
-        raise source.refusal(&err)
+        raise _row_refusal(source, &err, &edits.trace)
     return edits
+
+
+def elements(Source source, uint64_t start, bint implicit, bint big_endian, Facts facts):
+    cdef ef_rows rows
+    cdef ef_error err
+    cdef ef_encoding enc
+    cdef int status
+    memset(&rows, 0, sizeof(rows))
+    rows.most = _MOST_ROWS
+    enc.implicit = implicit
+    enc.big_endian = big_endian
+    with nogil:
+        status = ef_list(&source.input, start, enc, &facts.f, &rows, &err)
+    try:
+        if status:
+            raise _row_refusal(source, &err, &rows)
+        return [row[:6] for row in _rows(&rows)]
+    finally:
+        ef_rows_free(&rows)
 
 
 def splice(Source source, Edits edits, dict values):
@@ -579,12 +784,12 @@ def capture(Source source, uint64_t start, bint implicit, bint big_endian, Facts
         free(found)
 
 
-def map_uid(bytes key, str root, bytes uid):
+def map_uid(bytes key, str root, bytes uid, str derivation):
     cdef ef_uid_key k
     cdef char out[72]
     cdef bytes r = root.encode("ascii")
     cdef size_t n
-    ef_uid_key_init(&k, <const uint8_t *> PyBytes_AS_STRING(key), len(key), r, len(r))
+    _uid_key(&k, key, r, derivation)
     n = ef_uid_map(&k, <const uint8_t *> PyBytes_AS_STRING(uid), len(uid), out)
     memset(&k, 0, sizeof(k))
     return PyBytes_FromStringAndSize(out, <Py_ssize_t> n)

@@ -27,6 +27,7 @@ __all__ = [
     "Meta",
     "Source",
     "capture",
+    "elements",
     "inflate",
     "is_uid",
     "map_uid",
@@ -56,7 +57,7 @@ _SPOOL_BYTES = 8 << 20
 _PLACEHOLDER_KINDS = {"empty": 0, "text": 1, "repeat": 2, "zeros": 3, "uid": 4}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Meta:
     """Preamble and file meta of an instance, read. Source: PS3.10 §7.1.
 
@@ -89,6 +90,8 @@ class Matcher(_core.Matcher):
         inserts: Sequence[tuple[int, bytes]],
         uid_key: bytes,
         uid_root: str,
+        nested: Sequence[tuple[Sequence[int], int, int]] = (),
+        derivation: str = "hmac",
     ) -> Matcher:
         """Compiles.
 
@@ -98,9 +101,13 @@ class Matcher(_core.Matcher):
             inserts: root elements every output carries: (tag, the whole element encoded as the data set is).
             uid_key: secret of the UID mapping.
             uid_root: at most 24 characters of ASCII.
+            nested: (tags of the enclosing sequences from the root, index of a rule, verb): right below that path, what
+                the rule decides takes this verb instead of the rule's nested one.
+            derivation: how new UIDs come from old ones, as in policy.plan.Keys.
         """
         watch = (SOP_CLASS_UID, SOP_INSTANCE_UID, STUDY_INSTANCE_UID, SERIES_INSTANCE_UID)
-        made = super().__new__(cls, _facts(), rules, default_verb, inserts, watch, uid_key, uid_root)
+        facts_ = _facts()
+        made = super().__new__(cls, facts_, rules, default_verb, inserts, watch, uid_key, uid_root, nested, derivation)
         return cast(Matcher, made)
 
 
@@ -205,13 +212,41 @@ def inflate(source: Source, meta: Meta, limit: int) -> Source:
         raise
 
 
-def scan(source: Source, meta: Meta, matcher: Matcher) -> Edits:
+def scan(
+    source: Source,
+    meta: Meta,
+    matcher: Matcher,
+    overrides: Sequence[tuple[int, int, int]] = (),
+    *,
+    trace: bool = False,
+) -> Edits:
     """One walk over the data set: what the plan changes.
 
+    Args:
+        source, meta: the instance.
+        matcher: the plan for it.
+        overrides: (offset, verb, rule index), ascending by the offset of an element's or an item's first byte:
+            decisions that win over every rule. An item can only be deleted.
+        trace: keep what was decided for every element, for `Edits.decisions`.
+
     Raises:
-        Refused: with reason, tag, VR and position when the data set is not well formed or an action cannot apply.
+        Refused: with reason, tag, VR and position when the data set is not well formed or an action cannot apply;
+            TOO_LARGE when it has more elements than can be traced.
     """
-    return _core.scan(source, meta.start, meta.implicit, meta.big_endian, matcher)
+    return _core.scan(source, meta.start, meta.implicit, meta.big_endian, matcher, overrides, trace)
+
+
+def elements(source: Source, meta: Meta) -> list[tuple[int, str, int, int, int, int]]:
+    """Everything in the data set, in the order of the file, sequences entered.
+
+    Returns:
+        (tag, VR, depth, offset, offset of the value, bytes of the value without delimiters). Items have the tag
+        0xFFFEE000 and no VR; depth is the number of sequences around.
+
+    Raises:
+        Refused: as `scan`.
+    """
+    return _core.elements(source, meta.start, meta.implicit, meta.big_endian, _facts())
 
 
 def splice(source: Source, edits: Edits, values: dict[int, bytes]) -> list[bytes | tuple[int, int]]:
@@ -231,6 +266,9 @@ def capture(source: Source, meta: Meta, tags: tuple[int, ...]) -> dict[int, tupl
     return {tag: (vr, value) for tag, vr, value in found}
 
 
-def map_uid(key: bytes, root: str, uid: str) -> str:
-    """The new UID of a source UID: root + decimal of 128 bits of HMAC-SHA-256(key, uid). Source: PS3.5 §B.2."""
-    return _core.map_uid(key, root, uid.encode()).decode()
+def map_uid(key: bytes, root: str, uid: str, derivation: str = "hmac") -> str:
+    """The new UID of a source UID: root + decimal of 128 bits of HMAC-SHA-256(key, uid). Source: PS3.5 §B.2.
+
+    With the derivation "md5": of the UUID that RFC 4122 makes of the UID's bytes as a name (version 3), without key.
+    """
+    return _core.map_uid(key, root, uid.encode(), derivation).decode()

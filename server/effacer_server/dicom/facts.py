@@ -6,6 +6,7 @@ A table is read when first asked for and kept; all functions are pure and safe t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -14,7 +15,8 @@ from typing import Literal, cast
 
 EXACT = 0xFFFFFFFF
 Edition = Literal["2018e", "latest"]
-UidRole = Literal["standard", "primary", "reference", "other"]
+Path = tuple[int, ...]  # tags of sequences, from the root
+UidRole = Literal["standard", "primary", "reference", "linked", "other"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,42 @@ class ProfileTable:
 
     edition: str
     rows: tuple[ProfileRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SafePrivate:
+    """One private attribute known to be safe, in whatever block its creator reserved.
+
+    Attributes:
+        tag, mask: as in Rule; the block's byte is left out of both.
+        creator: private creator, without padding.
+        vrs: the VRs the table gives; empty when it gives none.
+    """
+
+    tag: int
+    mask: int
+    creator: str
+    vrs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ContentCode:
+    """One concept name of content items, for one value type.
+
+    Attributes:
+        code, scheme: code value and coding scheme designator, without padding.
+        value_type: TEXT, PNAME, UIDREF and so on.
+        basic: code of the Basic Profile: X, D or X/D.
+        options: code by option column, only where the table has one.
+        meaning: the code meaning, for people.
+    """
+
+    code: str
+    scheme: str
+    value_type: str
+    basic: str
+    options: Mapping[str, str]
+    meaning: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,18 +199,60 @@ def e1_1(edition: Edition) -> ProfileTable:
     return ProfileTable(notes["edition"], tuple(rows))
 
 
-def attribute_type(sop_class: str, tag: int) -> str | None:
-    """Type (1, 1C, 2, 2C, 3) of an attribute at the root of a SOP class's IOD: the strictest any module gives it.
+@cache
+def safe_private(edition: Edition) -> tuple[SafePrivate, ...]:
+    """The safe private attributes that go with an edition. Source: PS3.15 Table E.3.10-1."""
+    return tuple(
+        SafePrivate(*parse_pattern(tag), creator, tuple(vr.split(" or ")) if vr else ())
+        for tag, creator, vr in _read(f"safe_private_{edition}")[2]
+    )
 
-    Covers the attributes with a compound code in table E.1-1 (2018e). None when the SOP class is unknown, the
-    attribute is none of those, or no module of the IOD holds it. Source: PS3.3 Annex A and C.
+
+@cache
+def content_codes(edition: Edition) -> tuple[ContentCode, ...]:
+    """The concept names that go with an edition. Source: PS3.15 Table E.1-2."""
+    _, columns, lines = _read(f"content_codes_{edition}")
+    rows = []
+    for code, scheme, value_type, basic, *codes, meaning in lines:
+        options = {column: found for column, found in zip(columns[4:-1], codes, strict=True) if found}
+        rows.append(ContentCode(code, scheme, value_type, basic, options, meaning))
+    return tuple(rows)
+
+
+def in_data_set(tag: int) -> bool:
+    """False for command elements and file meta. Source: PS3.7 §6.3.1 (group 0000), PS3.10 §7.1 (group 0002)."""
+    return tag >> 16 not in (0x0000, 0x0002)
+
+
+def attribute_type(sop_class: str, tag: int, path: Path = ()) -> str | None:
+    """Type (1, 1C, 2, 2C, 3) of an attribute in a SOP class's IOD: the strictest any module gives it at that place.
+
+    Covers the attributes with a compound code in any edition of table E.1-1. None when the SOP class is unknown, the
+    attribute is none of those, or no module of the IOD holds it there. Source: PS3.3 Annex A and C.
+
+    Args:
+        sop_class: UID.
+        tag: 0xGGGGEEEE.
+        path: tags of the enclosing sequences, from the root.
     """
-    return _types().get(sop_class, {}).get(tag)
+    return _types_of(sop_class).get(tag, _NO_TYPES).get(tuple(path))
+
+
+def nested_types(sop_class: str, tag: int) -> Mapping[Path, str]:
+    """Type of an attribute by every place below the root where the SOP class's IOD defines it; see attribute_type."""
+    return {path: kind for path, kind in _types_of(sop_class).get(tag, _NO_TYPES).items() if path}
 
 
 def knows_types(sop_class: str, tag: int) -> bool:
-    """Whether the types tell about this pair: the SOP class is known and the attribute was looked up in the IODs."""
-    return sop_class in _types() and tag in _typed_tags()
+    """Whether the types tell about an attribute at the root.
+
+    They do when the SOP class is known and the attribute was looked up in the modules of its IOD; where some of these
+    were not at hand, only what the others hold is known.
+    """
+    line = _type_lines().get(sop_class)
+    if line is None or tag not in _typed_tags():
+        return False
+    return not line[1] or attribute_type(sop_class, tag) is not None
 
 
 @cache
@@ -263,19 +343,43 @@ def _element(tag: int, mask: int, primary: str, vr: str, vm: str, keyword: str) 
     return Element(tag, mask, primary, tuple(vr.split(" or ")) if vr else (), vm, keyword)
 
 
+_NO_TYPES: Mapping[Path, str] = {}
+
+
 @cache
-def _types() -> dict[str, dict[int, str]]:
-    types: dict[str, dict[int, str]] = {}
-    for sop_classes, content in _read("attribute_types")[2]:
-        by_tag = {int(tag, 16): kind for tag, kind in (entry.split("=") for entry in content.split())}
-        for uid in sop_classes.split():
-            types[uid] = by_tag
+def _type_lines() -> dict[str, list[str]]:
+    """By SOP class its line of the table, not yet taken apart: one process meets few of the many."""
+    return {uid: line for line in _read("attribute_types")[2] for uid in line[0].split()}
+
+
+def _types_of(sop_class: str) -> Mapping[int, Mapping[Path, str]]:
+    """Types by tag and path. SOP classes come from files: only those of the table are remembered."""
+    line = _type_lines().get(sop_class)
+    return {} if line is None else _parsed_types(line[2], line[3])
+
+
+@cache
+def _parsed_types(root: str, nested: str) -> dict[int, dict[Path, str]]:
+    paths = _type_paths()
+    groups: list[tuple[Path, str]] = [((), root)] if root else []
+    groups += [(paths[int(number)], content) for number, content in (part.split(":") for part in nested.split())]
+    types: dict[int, dict[Path, str]] = {}
+    for path, content in groups:
+        for tag, kind in (entry.split("=") for entry in content.split(",")):
+            types.setdefault(int(tag, 16), {})[path] = kind
     return types
 
 
 @cache
+def _type_paths() -> list[Path]:
+    return [tuple(int(tag, 16) for tag in line[1].split(">")) for line in _read("attribute_types_paths")[2]]
+
+
+@cache
 def _typed_tags() -> frozenset[int]:
-    return frozenset(tag for by_tag in _types().values() for tag in by_tag)
+    """What the types were collected for: each of the attributes with a compound code stands in some IOD."""
+    cells = {cell for line in _type_lines().values() for cell in line[2:]}
+    return frozenset(int(tag, 16) for tag in set(re.findall("([0-9A-F]{8})=", " ".join(cells))))
 
 
 def _read(name: str) -> tuple[dict[str, str], list[str], list[list[str]]]:

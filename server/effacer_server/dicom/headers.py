@@ -109,6 +109,21 @@ def _decode(raw: bytes, character_set: bytes, delimiters: set[int]) -> str:
             return raw.decode("latin-1")
 
 
+def decode_text(vr: str, raw: bytes, character_set: bytes) -> str:
+    """A text as people read it, all its values, padding and all; what cannot be decoded becomes something else.
+
+    Args:
+        vr: PN and the other VRs of text go by the character set, everything else is ASCII.
+        raw: the value.
+        character_set: SpecificCharacterSet (0008,0005) as it stands there. Source: PS3.5 §6.1.2.3.
+    """
+    if vr == "PN":
+        return _decode(raw, character_set, _NAME_DELIMITERS)
+    if vr in ("SH", "LO", "UC", "ST", "LT", "UT"):
+        return _decode(raw, character_set, _TEXT_DELIMITERS)
+    return raw.decode("ascii", "replace")
+
+
 def _values(vr: str, raw: bytes, character_set: bytes, order: str) -> list[object]:
     """The values of one element as DICOM JSON has them; values that do not fit their VR are left out."""
     if vr in _NUMBERS:

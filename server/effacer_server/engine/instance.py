@@ -1,8 +1,9 @@
 """One instance, from the bytes that came to the bytes that may leave.
 
     meta   preamble and file meta are read, never copied
+    content what content rules say about items of content trees, where the plan has such rules
     scan   one native walk: what the plan changes, as edits
-    values what only Python can give for some of them
+    values what only Python can give for some of them: dates
     splice the new data set as segments; unchanged bytes are ranges of the source
     head   a new preamble and file meta in front
 
@@ -15,13 +16,14 @@ import re
 import threading
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from struct import pack
 
-from effacer_server.dicom import core
+from effacer_server.dicom import core, facts
 from effacer_server.dicom.core import Meta, Source
 from effacer_server.engine import values
+from effacer_server.engine.content import ContentRules
 from effacer_server.errors import Reason, Refused
 from effacer_server.policy.plan import Keys, Plan, Stamp
 from effacer_server.policy.profiles import verb_for
@@ -51,7 +53,8 @@ class Limits:
     inflated_bytes: int = 1 << 29
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen, as everything made for each instance: a frozen dataclass takes its time to be made.
+@dataclass(slots=True)
 class Output:
     """A de-identified instance.
 
@@ -77,12 +80,30 @@ class Output:
     inflated: bool = False
 
 
+@dataclass(slots=True, repr=False)
+class Examined:
+    """An instance with what was found in it.
+
+    Attributes:
+        output: what became of it.
+        meta: of what `output.source` holds.
+        edits: changes made to its data set, and what was decided for every element, where asked for.
+        values: of the pending ones among them, by index.
+    """
+
+    output: Output
+    meta: Meta
+    edits: core.Edits
+    values: dict[int, bytes]
+
+
 class Deidentifier:
     """A plan ready to be applied, with its compiled matchers; threads share it."""
 
     def __init__(self, plan: Plan, keys: Keys, limits: Limits | None = None) -> None:
         self._plan = plan
         self._keys = keys
+        self._content = ContentRules(plan) if plan.content else None
         self._limits = limits or Limits()
         self._matchers: dict[tuple[str, bool, bool], core.Matcher] = {}
         self._lock = threading.Lock()
@@ -96,6 +117,15 @@ class Deidentifier:
         Raises:
             Refused: the instance cannot be read or changed whole; see errors.Reason.
         """
+        return self.examine(source).output
+
+    def examine(self, source: Source, *, trace: bool = False) -> Examined:
+        """As `deidentify`, with what led to the output.
+
+        Args:
+            source: as in `deidentify`.
+            trace: whether the edits tell what was decided for every element.
+        """
         meta = core.read_meta(source)
         deflated = meta.deflated
         if deflated:
@@ -103,9 +133,12 @@ class Deidentifier:
         # The data set's own word decides; the file meta's stands in where there is none.
         found = core.capture(source, meta, (core.SOP_CLASS_UID,)).get(core.SOP_CLASS_UID)
         own_class = (core.text_of(found[1]) if found else "") or meta.sop_class
-        edits = core.scan(source, meta, self._matcher(meta, own_class))
-        segments = core.splice(source, edits, values.resolve(source, edits))
-        instance = _uid(edits.final(core.SOP_INSTANCE_UID), core.SOP_INSTANCE_UID)
+        matcher = self._matcher(meta, own_class)
+        decided = self._content.overrides(source, meta, matcher) if self._content else ()
+        edits = core.scan(source, meta, matcher, decided, trace=trace)
+        given = values.resolve(source, meta, edits, self._keys)
+        segments = core.splice(source, edits, given)
+        instance = _own_uid(edits.final(core.SOP_INSTANCE_UID), core.SOP_INSTANCE_UID)
         study = _uid(edits.final(core.STUDY_INSTANCE_UID), core.STUDY_INSTANCE_UID)
         series = _uid(edits.final(core.SERIES_INSTANCE_UID), core.SERIES_INSTANCE_UID)
         sop_class = core.text_of(edits.final(core.SOP_CLASS_UID) or b"") or own_class
@@ -113,15 +146,24 @@ class Deidentifier:
             raise Refused(Reason.BAD_SOP_CLASS, core.SOP_CLASS_UID, "UI")
         if deflated:
             segments = [_deflate(source, segments)]
-        head = file_head(sop_class, instance, meta.transfer_syntax)
+        kept = self._file_meta(source, meta) if self._plan.file_meta else b""
+        head = file_head(sop_class, instance, meta.transfer_syntax, kept)
         if segments and isinstance(segments[0], bytes):
             segments[0] = head + segments[0]
         else:
             segments.insert(0, head)
         size = sum(len(part) if isinstance(part, bytes) else part[1] for part in segments)
-        return Output(
+        output = Output(
             study, series, instance, sop_class, meta.transfer_syntax, size, segments, source, edits.count, deflated
         )
+        return Examined(output, meta, edits, given)
+
+    def _file_meta(self, source: Source, meta: Meta) -> bytes:
+        """The elements of the source's file meta that the plan keeps, encoded."""
+        # File meta is explicit VR little endian, whatever the data set is. Source: PS3.10 §7.1.
+        tags = tuple(rule.tag for rule in self._plan.file_meta)
+        found = core.capture(source, replace(meta, start=132, implicit=False, big_endian=False), tags)
+        return b"".join(_meta_element(tag & 0xFFFF, vr.encode(), value) for tag, (vr, value) in sorted(found.items()))
 
     def _matcher(self, meta: Meta, sop_class: str) -> core.Matcher:
         key = (sop_class, meta.implicit, meta.big_endian)
@@ -142,7 +184,14 @@ def compile_matcher(plan: Plan, keys: Keys, sop_class: str, implicit: bool, big_
         for rule in plan.rules
     ]
     inserts = [(stamp.tag, encode(stamp, implicit, big_endian)) for stamp in plan.stamp]
-    return core.Matcher(rules, int(plan.default.verb), inserts, keys.uid, keys.uid_root)
+    nested = [
+        (path, index, int(verb))
+        for index, rule in enumerate(plan.rules)
+        if rule.code
+        for path in facts.nested_types(sop_class, rule.tag)
+        if (verb := verb_for(rule, sop_class, path)) is not rule.verb
+    ]
+    return core.Matcher(rules, int(plan.default.verb), inserts, keys.uid, keys.uid_root, nested, keys.derivation)
 
 
 def encode(stamp: Stamp, implicit: bool, big_endian: bool) -> bytes:
@@ -169,13 +218,14 @@ def encode(stamp: Stamp, implicit: bool, big_endian: bool) -> bytes:
     return tag + vr + pack(order + "H", len(value)) + value
 
 
-def file_head(sop_class: str, instance: str, transfer_syntax: str) -> bytes:
-    """Preamble and file meta of our own: nothing of the source's is copied. Source: PS3.10 §7.1.
+def file_head(sop_class: str, instance: str, transfer_syntax: str, kept: bytes = b"") -> bytes:
+    """Preamble and file meta of our own. Source: PS3.10 §7.1.
 
-    (0002,0003) is the SOP Instance UID of the data set, as the standard demands.
+    (0002,0003) is the SOP Instance UID of the data set, as the standard demands. Of the source's file meta nothing is
+    copied but `kept`, encoded elements behind (0002,0013).
     """
     before, behind = _head_parts(sop_class, transfer_syntax)
-    meta = before + _meta_element(0x0003, b"UI", instance) + behind
+    meta = before + _meta_element(0x0003, b"UI", instance.encode("ascii", "replace")) + behind + kept
     return _PREAMBLE + pack("<I", len(meta)) + meta
 
 
@@ -186,25 +236,30 @@ _PREAMBLE = bytes(128) + b"DICM\x02\x00\x00\x00UL\x04\x00"
 def _head_parts(sop_class: str, transfer_syntax: str) -> tuple[bytes, bytes]:
     """File meta before and behind the SOP Instance UID."""
     return (
-        b"\x02\x00\x01\x00OB\0\0\x02\x00\x00\x00\x00\x01" + _meta_element(0x0002, b"UI", sop_class),
-        _meta_element(0x0010, b"UI", transfer_syntax)
-        + _meta_element(0x0012, b"UI", IMPLEMENTATION_CLASS_UID)
-        + _meta_element(0x0013, b"SH", IMPLEMENTATION_VERSION_NAME),
+        b"\x02\x00\x01\x00OB\0\0\x02\x00\x00\x00\x00\x01"
+        + _meta_element(0x0002, b"UI", sop_class.encode("ascii", "replace")),
+        _meta_element(0x0010, b"UI", transfer_syntax.encode("ascii", "replace"))
+        + _meta_element(0x0012, b"UI", IMPLEMENTATION_CLASS_UID.encode())
+        + _meta_element(0x0013, b"SH", IMPLEMENTATION_VERSION_NAME.encode()),
     )
 
 
-def _meta_element(number: int, vr: bytes, text: str) -> bytes:
-    value = text.encode("ascii", "replace")
+def _meta_element(number: int, vr: bytes, value: bytes) -> bytes:
     if len(value) % 2:
         value += b"\0" if vr == b"UI" else b" "
-    return b"\x02\x00" + pack("<H", number) + vr + pack("<H", len(value)) + value
+    length = b"\0\0" + pack("<I", len(value)) if vr.decode() in _LONG_LENGTH_VRS else pack("<H", len(value))
+    return b"\x02\x00" + pack("<H", number) + vr + length + value
 
 
-def _uid(value: bytes | None, tag: int) -> str:
+def _own_uid(value: bytes | None, tag: int) -> str:
     text = core.text_of(value or b"")
     if not core.is_uid(text):
         raise Refused(Reason.MISSING_UID, tag, "UI")
     return text
+
+
+# Those of study and series come again with every instance of theirs.
+_uid = lru_cache(maxsize=256)(_own_uid)
 
 
 def _deflate(source: Source, segments: Sequence[Segment]) -> bytes:

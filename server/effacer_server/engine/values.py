@@ -2,16 +2,70 @@
 
 from __future__ import annotations
 
-from effacer_server.dicom.core import Edits, Source
+from effacer_server.dicom import core, facts
+from effacer_server.dicom.core import Edits, Meta, Source
+from effacer_server.engine import dates
 from effacer_server.errors import Reason, Refused
+from effacer_server.policy.plan import Keys, Verb
+
+_PATIENT_ID = 0x00100020
+_BEHIND_EVERYTHING = 0xFFFFFFFF
+# A longer value is no list of dates that anybody wrote. It gets the placeholder once.
+_MOST_BYTES = 1 << 16
 
 
-def resolve(source: Source, edits: Edits) -> dict[int, bytes]:
-    """A value for every pending edit, by its index.
+def resolve(source: Source, meta: Meta, edits: Edits, keys: Keys) -> dict[int, bytes]:
+    """A value, without padding, for every pending edit, by its index.
 
-    The compiler lets no plan pass whose actions this version cannot carry out, so a pending edit here is a fault of
-    ours; the instance is refused rather than kept as it is.
+    Raises:
+        Refused: VR_MISMATCH for a date to be moved under a VR that cannot hold one (UI); INTERNAL for verbs this
+            version cannot carry out: the compiler lets no plan with them pass, so the instance is refused rather than
+            kept as it is.
     """
-    for _index, tag, vr, at, _size in edits.pending():
-        raise Refused(Reason.INTERNAL, tag, vr, at)
-    return {}
+    pending = edits.pending()
+    if not pending:
+        return {}
+    days: int | None = None
+    seen: dict[tuple[str, bytes], bytes] = {}
+    values = {}
+    for index, tag, vr, verb, at, size in pending:
+        if verb != Verb.SHIFT_DATE:
+            raise Refused(Reason.INTERNAL, tag, vr, at)
+        if days is None:
+            days = dates.days_of(keys.date, _patient(source, meta))
+        raw = source.read(at, size) if size <= _MOST_BYTES else b""
+        if (vr, raw) not in seen:
+            seen[vr, raw] = _shifted(raw, size, days, tag, vr, at)
+        values[index] = seen[vr, raw]
+    return values
+
+
+def _patient(source: Source, meta: Meta) -> bytes:
+    """What tells patients apart: PatientID at the root, or StudyInstanceUID where it is empty or absent."""
+    found = core.capture(source, meta, (_PATIENT_ID, core.STUDY_INSTANCE_UID))
+    if _PATIENT_ID not in found or core.STUDY_INSTANCE_UID not in found:
+        # In a data set out of order either may stand behind higher tags.
+        found = core.capture(source, meta, (_PATIENT_ID, core.STUDY_INSTANCE_UID, _BEHIND_EVERYTHING))
+    for tag in (_PATIENT_ID, core.STUDY_INSTANCE_UID):
+        if identifier := found.get(tag, ("", b""))[1].strip(b" \0"):
+            return identifier
+    raise Refused(Reason.MISSING_UID, core.STUDY_INSTANCE_UID, "UI")
+
+
+def _shifted(raw: bytes, size: int, days: int, tag: int, vr: str, at: int) -> bytes:
+    placeholder = facts.placeholders().get(vr)
+    if placeholder is None or placeholder.kind in ("uid", "leaves"):
+        raise Refused(Reason.VR_MISMATCH, tag, vr, at)
+    if placeholder.kind == "zeros":
+        return bytes(size + size % 2)
+    if placeholder.kind == "empty":
+        return b""
+    instead = placeholder.value.encode("ascii")
+    if len(raw) != size:
+        return instead
+    if vr in ("DA", "DT"):
+        return dates.shift(raw, vr, days, instead)
+    # A date under a VR for text or numbers, alone: a backslash may belong to the text, or to a character of it.
+    if placeholder.kind == "repeat":
+        instead = b"\\".join([instead] * (raw.count(b"\\") + 1))
+    return instead if b"\\" in raw else dates.shift(raw, vr, days, instead)

@@ -9,7 +9,6 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
@@ -32,7 +31,7 @@ _OPEN_FILES = 384
 _HELD_BYTES = 32 << 20
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class FileResult:
     """What became of one input file.
 
@@ -119,7 +118,6 @@ class FolderRun:
         """
         self._report = report
         self._source = source
-        self._root = destination
         self._blobs: Blobs = open_blobs(destination.absolute().as_uri(), durable=False)
         self._deidentifier = deidentifier
         self._max_bytes = max_bytes
@@ -143,8 +141,7 @@ class FolderRun:
                 results += future.result()
                 progress(len(future.result()))
         self._blobs.sweep()
-        with suppress(OSError):
-            (self._root / ".writing").rmdir()
+        self._blobs.close()
         results.sort(key=lambda result: result.input)
 
     def _batch(self, paths: list[str]) -> list[FileResult]:

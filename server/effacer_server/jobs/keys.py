@@ -1,7 +1,8 @@
-"""The secret of the UID mapping: given by setting, or made once and kept in a file that only its owner may read.
+"""The secrets of UIDs and dates: given by setting, or made once and kept in a file that only its owner may read.
 
-The same key gives the same new UID for ever; whoever loses it can no longer add instances to studies that were
-de-identified before, whoever leaks it lets others confirm a guessed UID.
+The same key gives the same new UID and the same shift of a patient's dates for ever; whoever loses it can no longer
+add instances to studies that were de-identified before, whoever leaks it lets others confirm a guessed UID and move
+dates back. docs/keys.md says how to keep and how to change it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import secrets
 from pathlib import Path
 
 from effacer_server.errors import PreconditionFailed
-from effacer_server.policy.plan import Keys
+from effacer_server.policy.plan import Derivation, Keys
 from effacer_server.settings import Settings
 
 KEY_BYTES = 32
@@ -23,9 +24,9 @@ def load_keys(settings: Settings) -> Keys:
     Raises:
         PreconditionFailed: KEY_FILE when the file is readable by others or does not hold a key.
     """
-    if settings.uid_key:
-        return Keys(bytes.fromhex(settings.uid_key), settings.uid_root)
-    return Keys(_load_or_make(settings.key_file), settings.uid_root)
+    uid = bytes.fromhex(settings.uid_key) if settings.uid_key else _load_or_make(settings.key_file)
+    derivation: Derivation = "md5" if settings.uid_derivation == "md5" else "hmac"
+    return Keys(uid, settings.uid_root, bytes.fromhex(settings.date_key), derivation)
 
 
 def _load_or_make(path: Path) -> bytes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import hmac
 import json
 from dataclasses import dataclass, field
@@ -47,7 +46,7 @@ class Record:
     Attributes:
         result: the serialised response it ends with.
         config: the serialised config; the plan is compiled from it again, and must come out the same.
-        key_check: tells whether the UID key is still the same, and nothing else about it.
+        key_check: tells whether UIDs and dates would still come out the same, and nothing else about the keys.
         write_method: the setting the plan was compiled with.
         routes: stores to de-identify.
         deletion: what to delete instead.
@@ -91,6 +90,7 @@ class Record:
 
 
 def check_of(keys: Keys) -> str:
-    """A value that is equal for equal keys and says nothing about them."""
-    message = b"effacer uid key check " + keys.uid_root.encode()
-    return hmac.new(keys.uid, message, hashlib.sha256).hexdigest()[:32]
+    """A value that is equal for equal keys, root and derivation, and says nothing about the keys."""
+    dates = hmac.digest(keys.date, b"effacer date key check", "sha256")
+    message = b" ".join((b"effacer key check", keys.derivation.encode(), keys.uid_root.encode(), dates))
+    return hmac.digest(keys.uid, message, "sha256").hex()[:32]

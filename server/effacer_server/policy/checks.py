@@ -1,19 +1,22 @@
 """What can be wrong with a config wherever it stands: unknown fields and enum numbers, keys, patterns, image options.
 
 `check_message` walks any message by its descriptor, so that a field added to the protos is covered without a line
-here. It knows messages by name and never imports the generated code.
+here. It knows messages by name and never imports the generated code. What the rules of actions amount to is asked of
+`unstorable` and `kept_identity`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from google.protobuf.message import Message
 from google.protobuf.unknown_fields import UnknownFieldSet
 
+from effacer_server.dicom import facts
 from effacer_server.errors import InvalidConfig, Unsupported
+from effacer_server.policy.plan import Rule, Verb
 
 _KEY_SIZES_BYTES = (16, 24, 32)  # AES, FIPS 197 §1
 _SENSITIVE_MODES = ("REDACT_SENSITIVE_TEXT", "REDACT_SENSITIVE_TEXT_CLEAN_DESCRIPTORS")
@@ -73,6 +76,33 @@ def enum_name(message: Message, field: str) -> str:
     enum_type = message.DESCRIPTOR.fields_by_name[field].enum_type
     value = enum_type and enum_type.values_by_number.get(getattr(message, field))
     return value.name if value else ""
+
+
+def unstorable(actions: Sequence[Rule]) -> dict[str, list[str]]:
+    """Reasons of actions that leave an instance without UIDs it is stored under: the keywords each takes away."""
+    taken: dict[str, list[str]] = {}
+    for tag, role in facts.uid_roles().items():
+        rule = first_match(actions, tag, "UI") if role == "primary" and facts.in_data_set(tag) else None
+        if rule is not None and rule.verb in (Verb.DELETE, Verb.REMOVE):
+            taken.setdefault(rule.because, []).append(facts.keyword_of(tag))
+    return taken
+
+
+def kept_identity(actions: Sequence[Rule]) -> list[tuple[str, str]]:
+    """(reason, keyword) of actions that leave the patient's name or id as it is."""
+    found = []
+    for keyword in ("PatientName", "PatientID"):
+        tag = facts.tag_of(keyword)
+        rule = first_match(actions, tag, facts.vr_of(tag))
+        if rule is not None and rule.verb is Verb.KEEP:
+            found.append((rule.because, keyword))
+    return found
+
+
+def first_match(rules: Iterable[Rule], tag: int, vr: str) -> Rule | None:
+    """The rule that decides an element of the standard with that tag and VR; None where none does."""
+    fitting = (rule for rule in rules if tag & rule.mask == rule.tag and rule.vr in ("", vr) and not rule.creator)
+    return next(fitting, None)
 
 
 def _values(field: Any, value: Any, at: str) -> Iterator[tuple[str, Any]]:

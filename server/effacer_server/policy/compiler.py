@@ -8,7 +8,8 @@ type; reasons in the plan are written in proto names (`options.primary_ids`), si
 
 The plan speaks of the data set. File meta (group 0002) is written anew for every output by the engine:
 MediaStorageSOPInstanceUID always equals the output's SOPInstanceUID, so the rule that decides (0008,0018) decides
-(0002,0003) too, and a query for any element of file meta is accepted and touches nothing.
+(0002,0003) too. An action can keep what else the source's file meta holds, SourceApplicationEntityTitle for instance;
+other actions on file meta are accepted and touch nothing.
 """
 
 from __future__ import annotations
@@ -18,8 +19,16 @@ from dataclasses import dataclass, field, replace
 
 from effacer.v1 import deidentify_pb2 as pb
 from effacer_server.dicom import facts
-from effacer_server.policy.checks import Problems, check_message, enum_name
-from effacer_server.policy.plan import Plan, Rule, Verb
+from effacer_server.policy.checks import Problems, check_message, enum_name, kept_identity, unstorable
+from effacer_server.policy.options import (
+    Option,
+    content_rules,
+    longitudinal_information,
+    option_codes,
+    option_notes,
+    option_rules,
+)
+from effacer_server.policy.plan import EXACT, Plan, Rule, Verb
 from effacer_server.policy.profiles import (
     PrimaryIds,
     Profile,
@@ -54,12 +63,13 @@ _PROFILES = {
     **{str(profile): profile for profile in Profile},
 }
 _EDITIONS: dict[str, facts.Edition] = {"EDITION_LATEST": "latest"}
-# Options of PS3.15 §E.3 that the contract has and this version does not carry out.
-_LATER_OPTIONS = (
-    "retain_safe_private", "retain_uids", "retain_device_identity", "retain_institution_identity",
-    "retain_patient_characteristics", "retain_longitudinal_full_dates", "retain_longitudinal_modified_dates",
-    "clean_structured_content", "clean_graphics",
-)  # fmt: skip
+# The native core numbers private creators in 16 bits; the safe private attributes need some of these numbers.
+_MOST_CREATORS = 1000
+
+
+# ImplementationVersionName: up to here the engine writes file meta itself (PS3.10 Table 7.1-1). What stands behind can
+# only be kept, or go as it does without any action.
+_LAST_OWN_FILE_META = 0x00020013
 
 
 @dataclass
@@ -69,6 +79,8 @@ class _Draft:
     problems: Problems = field(default_factory=Problems)
     rules: list[Rule] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    file_meta: list[Rule] = field(default_factory=list)
+    creators: set[str] = field(default_factory=set)
 
 
 def compile_config(config: pb.DeidentifyConfig, *, path: str = "config", stamp: bool = True) -> Plan:
@@ -99,30 +111,51 @@ def compile_config(config: pb.DeidentifyConfig, *, path: str = "config", stamp: 
 
 def _compile_tag_config(config: pb.DicomTagConfig, path: str, stamp: bool, draft: _Draft) -> Plan:
     profile = _profile(config, "profile_type", f"{path}.profileType", draft.problems)
-    options = config.options
-    edition = _EDITIONS.get(enum_name(options, "standard_edition"), "2018e")
-    _refuse_later_options(options, f"{path}.options", draft.problems)
-    _compile_actions(config.actions, f"{path}.actions", draft)
+    options = _options(config.options, f"{path}.options", draft.problems)
+    edition = _EDITIONS.get(enum_name(config.options, "standard_edition"), "2018e")
     by_name = {"KEEP": PrimaryIds.KEEP, "REGEN": PrimaryIds.REGEN}
-    primary_ids = by_name.get(enum_name(options, "primary_ids"), PrimaryIds.BY_PROFILE)
+    primary_ids = by_name.get(enum_name(config.options, "primary_ids"), PrimaryIds.BY_PROFILE)
+    _compile_actions(config.actions, f"{path}.actions", draft)
+    for because, keywords in unstorable(draft.rules).items():
+        draft.problems.invalid(
+            f"{path}.{because}",
+            f"leaves no {', '.join(keywords)}, without which nothing can be stored; "
+            "actions hold at the root and inside sequences alike",
+        )
+    draft.notes += option_notes(options, profile, edition)
+    identifying = kept_identity(draft.rules)
+    if stamp and profile is not Profile.KEEP_ALL:
+        for because, keyword in identifying:
+            draft.notes.append(f"{because}: keeps {keyword}, so outputs do not claim PatientIdentityRemoved")
+    stamps = profile_stamp(
+        profile,
+        primary_ids,
+        write_method=stamp,
+        option_codes=option_codes(options),
+        longitudinal=longitudinal_information(options),
+        identity_removed=not identifying,
+    )
     return Plan(
         rules=(
             *draft.rules,
-            *primary_id_rules(profile, primary_ids, edition),
+            *primary_id_rules(profile, primary_ids, edition, retain_uids=Option.UIDS in options),
+            *option_rules(options, profile, primary_ids, edition),
             *profile_rules(profile, edition),
         ),
         default=profile_default(profile),
-        stamp=profile_stamp(profile, primary_ids, write_method=stamp),
-        edition=edition_name(profile, edition),
+        stamp=stamps,
+        edition=facts.e1_1(edition).edition if options else edition_name(profile, edition),
         notes=tuple(draft.notes),
+        file_meta=tuple(sorted(draft.file_meta, key=lambda rule: rule.tag)),
+        content=content_rules(options, primary_ids, edition),
     )
 
 
 def _compile_legacy(config: pb.DicomConfig, path: str, stamp: bool, draft: _Draft) -> Plan:
     """The older DicomConfig.
 
-    Primary ids come before the lists, since both lists leave them to `skip_id_redaction`. Lists claim nothing about
-    conformance to a profile, so they stamp nothing.
+    Both lists leave the primary ids to `skip_id_redaction`; references follow them where no list names them. Lists
+    claim nothing about conformance to a profile, so they stamp nothing.
     """
     which = config.WhichOneof("tag_filter")
     profile = Profile.MINIMAL if which == "keep_list" else Profile.KEEP_ALL
@@ -132,6 +165,8 @@ def _compile_legacy(config: pb.DicomConfig, path: str, stamp: bool, draft: _Draf
     ids = primary_id_rules(profile, primary_ids)
     if config.skip_id_redaction:
         ids = tuple(replace(rule, because="dicom.skip_id_redaction") for rule in ids)
+    own = tuple(rule for rule in ids if facts.uid_role(rule.tag) == "primary")
+    references = tuple(rule for rule in ids if facts.uid_role(rule.tag) != "primary")
     default = profile_default(profile)
     if which in ("keep_list", "remove_list"):
         verb = Verb.KEEP if which == "keep_list" else Verb.REMOVE
@@ -141,11 +176,12 @@ def _compile_legacy(config: pb.DicomConfig, path: str, stamp: bool, draft: _Draf
         default = replace(default, because=f"dicom.{which}")
         stamp = False
     return Plan(
-        rules=(*ids, *draft.rules, *profile_rules(profile)),
+        rules=(*own, *draft.rules, *references, *profile_rules(profile)),
         default=default,
         stamp=profile_stamp(profile, primary_ids, write_method=stamp),
         edition=edition_name(profile),
         notes=tuple(draft.notes),
+        file_meta=tuple(sorted(draft.file_meta, key=lambda rule: rule.tag)),
     )
 
 
@@ -162,7 +198,7 @@ def _compile_actions(actions: Iterable[pb.DicomTagConfig.Action], path: str, dra
             problems.unsupported(f"{path}[{number}].cleanTextTag", "this version does not inspect text")
         for index, text in enumerate(action.queries):
             at = f"{path}[{number}].queries[{index}]"
-            query = _parse(text, at, problems)
+            query = _parse(text, at, draft)
             if query is None:
                 continue
             if query in seen:
@@ -176,19 +212,27 @@ def _compile_actions(actions: Iterable[pb.DicomTagConfig.Action], path: str, dra
 
 def _compile_list(tags: Iterable[str], path: str, verb: Verb, because: str, draft: _Draft) -> None:
     for index, text in enumerate(tags):
-        query = _parse(text, f"{path}[{index}]", draft.problems)
+        query = _parse(text, f"{path}[{index}]", draft)
         if query is not None and query.vr:
             draft.problems.invalid(f"{path}[{index}]", "is a VR; this list takes tags and keywords")
+        elif query is not None and query.mask == EXACT and facts.uid_role(query.tag) == "primary":
+            keyword = facts.keyword_of(query.tag)
+            draft.notes.append(f"{because}: {keyword} follows skip_id_redaction, whatever the list says")
         else:
             _add(query, verb, because, draft)
 
 
-def _parse(text: str, path: str, problems: Problems) -> Query | None:
+def _parse(text: str, path: str, draft: _Draft) -> Query | None:
     try:
-        return parse_query(text)
+        query = parse_query(text)
     except ValueError as error:
-        problems.invalid(path, str(error))
+        draft.problems.invalid(path, str(error))
         return None
+    if query.creator and query.creator not in draft.creators:
+        draft.creators.add(query.creator)
+        if len(draft.creators) == _MOST_CREATORS + 1:
+            draft.problems.invalid(path, f"is one private creator too many: a config may name {_MOST_CREATORS}")
+    return query
 
 
 def _restrict(query: Query, kind: str, path: str, problems: Problems) -> Query | None:
@@ -221,7 +265,10 @@ def _add(query: Query | None, verb: Verb, because: str, draft: _Draft) -> None:
     if query is None:
         return
     if query.mask >> 16 == 0xFFFF and query.tag >> 16 == 0x0002:
-        draft.notes.append(f"{because}: file meta is written anew for every output; this touches nothing")
+        if verb is Verb.KEEP and query.tag > _LAST_OWN_FILE_META and query.mask == EXACT and not query.vr:
+            draft.file_meta.append(Rule(verb, because, query.tag))
+        else:
+            draft.notes.append(f"{because}: file meta is written anew for every output; this touches nothing")
         return
     draft.rules.append(Rule(verb, because, query.tag, query.mask, query.vr, query.creator))
     creator_tag = query.creator_tag()
@@ -237,13 +284,13 @@ def _profile(config: pb.DicomTagConfig | pb.DicomConfig, name: str, path: str, p
     return _PROFILES.get(chosen, Profile.BASIC)
 
 
-def _refuse_later_options(options: pb.DicomTagConfig.Options, path: str, problems: Problems) -> None:
+def _options(options: pb.DicomTagConfig.Options, path: str, problems: Problems) -> frozenset[Option]:
+    """The options of PS3.15 §E.3 that are set."""
     if options.HasField("clean_descriptors"):
         problems.unsupported(f"{path}.cleanDescriptors", "this version does not inspect text")
-    for name in _LATER_OPTIONS:
-        if getattr(options, name):
-            at = f"{path}.{options.DESCRIPTOR.fields_by_name[name].json_name}"
-            problems.unsupported(at, "this version does not offer this option of PS3.15")
+    if options.retain_longitudinal_full_dates and options.retain_longitudinal_modified_dates:
+        problems.invalid(f"{path}.retainLongitudinalModifiedDates", "may not stand with retainLongitudinalFullDates")
+    return frozenset(option for option in Option if getattr(options, option))
 
 
 def _note_unused(config: pb.DeidentifyConfig, draft: _Draft) -> None:

@@ -7,9 +7,11 @@ to another process. Secrets travel apart from it, in Keys.
 from __future__ import annotations
 
 import hashlib
+import hmac
 import json
 from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import Literal
 
 
 class Verb(IntEnum):
@@ -23,7 +25,11 @@ class Verb(IntEnum):
     CLEAN_TEXT = 5  # inspected and transformed
     CLEAN_IMAGE = 6  # burned-in text painted over
     RECURSE = 7  # a sequence: the whole plan applied to every element of every item
+    SHIFT_DATE = 8  # moved by the patient's number of days, in its written form; what is no date gets a placeholder
 
+
+#: How new UIDs come from old ones.
+Derivation = Literal["hmac", "md5"]
 
 ANY_TAG = 0x00000000
 EXACT = 0xFFFFFFFF
@@ -58,6 +64,24 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
+class ContentRule:
+    """What happens to content items of one concept, where a sequence of them is cleaned. Source: PS3.15 §E.3.4.
+
+    Attributes:
+        code, scheme: the concept's code value and coding scheme designator, without padding.
+        verb: DELETE the item; KEEP, RESET, REGEN_UID or SHIFT_DATE its value.
+        because: as in Rule.
+        value_type: the table's value type ("TEXT", "PNAME"); for people.
+    """
+
+    code: str
+    scheme: str
+    verb: Verb
+    because: str
+    value_type: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Stamp:
     """An element every output carries at its root, replacing what the instance had under that tag.
 
@@ -85,6 +109,8 @@ class Plan:
         stamp: elements written into every output, ascending by tag; empty when the config does not de-identify.
         edition: edition of PS3.15 the profile's rows come from ("2018e"), or "".
         notes: remarks for people (for instance that FHIR settings touch nothing here).
+        content: rules for content items by their concept; empty when content trees follow `rules` alone.
+        file_meta: elements of the source's file meta that stay; the rest of it is written anew for every output.
     """
 
     rules: tuple[Rule, ...]
@@ -92,12 +118,32 @@ class Plan:
     stamp: tuple[Stamp, ...] = ()
     edition: str = ""
     notes: tuple[str, ...] = field(default=())
+    content: tuple[ContentRule, ...] = ()
+    file_meta: tuple[Rule, ...] = ()
+
+    def reason(self, index: int) -> str:
+        """Where a decision comes from, by the rule index the native core and the content rules give.
+
+        Args:
+            index: of `rules`; from len(rules) up of `content`; -1 the default, -2 what every output carries; any other
+                number stands for the structure of the data set (lengths, group lengths).
+        """
+        if 0 <= index < len(self.rules):
+            return self.rules[index].because
+        if len(self.rules) <= index < len(self.rules) + len(self.content):
+            return self.content[index - len(self.rules)].because
+        return {-1: self.default.because, -2: "stamp"}.get(index, "structure")
 
     def dump(self) -> str:
         """The plan as text, one rule a line; golden files hold it. Never contains a secret or an element value."""
         lines = [f"edition {self.edition or '-'}"]
         lines += [_line(rule) for rule in self.rules]
         lines.append("default " + _line(self.default))
+        lines += [
+            f"content {rule.code} {rule.scheme} {rule.value_type or '-'} {rule.verb.name}  # {rule.because}"
+            for rule in self.content
+        ]
+        lines += ["file meta " + _line(rule) for rule in self.file_meta]
         lines += [f"stamp ({s.tag >> 16:04X},{s.tag & 0xFFFF:04X}) {s.vr}" for s in self.stamp]
         lines += [f"note {note}" for note in self.notes]
         return "\n".join(lines) + "\n"
@@ -128,7 +174,15 @@ class Keys:
     Attributes:
         uid: key of the UID mapping, 32 bytes. Same source UID and same key give the same new UID, for ever.
         uid_root: root of new UIDs, at most 24 characters, ends with a dot. Source: PS3.5 §B.2 ("2.25.").
+        date: key of the date shift; derived from `uid` when it is not given.
+        derivation: "hmac", or "md5" for the unkeyed mapping that an earlier open-source redactor used.
     """
 
     uid: bytes = field(repr=False)
     uid_root: str = "2.25."
+    date: bytes = field(default=b"", repr=False)
+    derivation: Derivation = "hmac"
+
+    def __post_init__(self) -> None:
+        if not self.date:
+            object.__setattr__(self, "date", hmac.digest(self.uid, b"effacer dates", "sha256"))

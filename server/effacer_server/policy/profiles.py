@@ -1,11 +1,12 @@
 """The profiles as rules: table E.1-1, the minimal keep list, keep all; primary ids; what every output is stamped with.
 
-A profile contributes rules and a default; `compiler` puts actions and options in front of them. `verb_for` settles a
-compound code for one SOP class.
+A profile contributes rules and a default; `compiler` puts actions and options (`options.py`) in front of them.
+`verb_for` settles a compound code for one SOP class.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -15,7 +16,9 @@ from effacer_server.policy.plan import ANY_TAG, Rule, Stamp, Verb
 
 PRIMARY_IDS_BY_PROFILE = "primary ids"
 PRIMARY_IDS_BY_OPTION = "options.primary_ids"
+UIDS_BY_OPTION = "options.retain_uids"
 MINIMAL_KEEP_LIST = "minimal keep list"
+LINKED_UIDS = "linked UIDs"
 
 
 class Profile(StrEnum):
@@ -54,7 +57,9 @@ def profile_rules(profile: Profile, edition: facts.Edition = "2018e") -> tuple[R
     if profile is Profile.BASIC:
         return _basic_rules(edition)
     if profile is Profile.MINIMAL:
-        return tuple(Rule(Verb.KEEP, MINIMAL_KEEP_LIST, tag) for tag, _ in facts.minimal_keep() if _in_data_set(tag))
+        return tuple(
+            Rule(Verb.KEEP, MINIMAL_KEEP_LIST, tag) for tag, _ in facts.minimal_keep() if facts.in_data_set(tag)
+        )
     return ()
 
 
@@ -70,7 +75,11 @@ def edition_name(profile: Profile, edition: facts.Edition = "2018e") -> str:
 
 
 def primary_id_rules(
-    profile: Profile, primary_ids: PrimaryIds = PrimaryIds.BY_PROFILE, edition: facts.Edition = "2018e"
+    profile: Profile,
+    primary_ids: PrimaryIds = PrimaryIds.BY_PROFILE,
+    edition: facts.Edition = "2018e",
+    *,
+    retain_uids: bool = False,
 ) -> tuple[Rule, ...]:
     """Rules for the UIDs of study, series and instance; they stand before the profile's rules.
 
@@ -81,11 +90,18 @@ def primary_id_rules(
     MediaStorageSOPInstanceUID is not named: file meta is written anew, with the output's SOPInstanceUID.
 
     Left to the Basic Profile, ids follow table E.1-1, and rules are added only for references the table does not name.
+
+    With the option that retains UIDs all of these stay, unless `primary_ids` says REGEN: then these are regenerated and
+    the option keeps the others.
     """
-    verb = Verb.KEEP if primary_ids is PrimaryIds.KEEP else Verb.REGEN_UID
     because = PRIMARY_IDS_BY_PROFILE if primary_ids is PrimaryIds.BY_PROFILE else PRIMARY_IDS_BY_OPTION
-    roles = ("primary",) if profile is Profile.MINIMAL else ("primary", "reference")
-    tags = [tag for tag, role in facts.uid_roles().items() if role in roles and _in_data_set(tag)]
+    if retain_uids and primary_ids is PrimaryIds.BY_PROFILE:
+        primary_ids, because = PrimaryIds.KEEP, UIDS_BY_OPTION
+    verb = Verb.KEEP if primary_ids is PrimaryIds.KEEP else Verb.REGEN_UID
+    # The option keeps references under every profile; what is regenerated must come before it.
+    roles = ("primary",) if profile is Profile.MINIMAL and not retain_uids else ("primary", "reference")
+    roles_of = facts.uid_roles().items()
+    tags = [tag for wanted in roles for tag, role in roles_of if role == wanted and facts.in_data_set(tag)]
     if profile is Profile.BASIC and primary_ids is PrimaryIds.BY_PROFILE:
         named = {rule.tag for rule in _basic_rules(edition)}
         tags = [tag for tag in tags if tag not in named]
@@ -93,7 +109,13 @@ def primary_id_rules(
 
 
 def profile_stamp(
-    profile: Profile, primary_ids: PrimaryIds = PrimaryIds.BY_PROFILE, *, write_method: bool = True
+    profile: Profile,
+    primary_ids: PrimaryIds = PrimaryIds.BY_PROFILE,
+    *,
+    write_method: bool = True,
+    option_codes: Iterable[str] = (),
+    longitudinal: str = "REMOVED",
+    identity_removed: bool = True,
 ) -> tuple[Stamp, ...]:
     """Elements that say an output was de-identified and how, ascending by tag. Source: PS3.15 §E.1.1, PS3.3 §C.7.1.1.
 
@@ -103,35 +125,62 @@ def profile_stamp(
         profile: KEEP_ALL claims nothing and stamps nothing.
         primary_ids: KEEP adds the code of the option that retains UIDs.
         write_method: False when the server is set to write none of this.
+        option_codes: codes of the options that are set. Source: PS3.16 CID 7050.
+        longitudinal: value of LongitudinalTemporalInformationModified. Without an option for dates they are emptied,
+            deleted or replaced by a constant: REMOVED.
+        identity_removed: False when the config keeps what names the patient; then the output does not claim otherwise.
     """
     if profile is Profile.KEEP_ALL or not write_method:
         return ()
-    codes = ["113100"] + (["113110"] if primary_ids is PrimaryIds.KEEP else [])
+    codes = {"113100", *option_codes} | ({"113110"} if primary_ids is PrimaryIds.KEEP else set())
     word = "Basic" if profile is Profile.BASIC else "Minimal"
     return (
-        _stamp("PatientIdentityRemoved", "YES"),
+        *([_stamp("PatientIdentityRemoved", "YES")] if identity_removed else []),
         _stamp("DeidentificationMethod", f"Effacer {product_version()} {word}"[:64]),
-        _stamp("DeidentificationMethodCodeSequence", tuple(_method_item(code) for code in codes)),
-        # Dates and times are emptied, deleted or replaced by a constant: no longitudinal information is left.
-        _stamp("LongitudinalTemporalInformationModified", "REMOVED"),
+        _stamp("DeidentificationMethodCodeSequence", tuple(_method_item(code) for code in sorted(codes))),
+        _stamp("LongitudinalTemporalInformationModified", longitudinal),
     )
 
 
-def verb_for(rule: Rule, sop_class: str) -> Verb:
-    """The verb of a rule for a root element of an instance of `sop_class` (a UID; "" when unknown).
+def basic_rule(row: facts.ProfileRow, because: str) -> Rule:
+    """The rule of a row's Basic Profile code."""
+    choices = row.basic.split("/")
+    verb = _VERB_BY_CODE[max(choices, key=_STRENGTH.__getitem__)] if len(choices) > 1 else _VERB_BY_CODE[row.basic]
+    if verb is Verb.REGEN_UID and facts.vr_of(row.tag) == "SQ":
+        verb = Verb.RECURSE  # the UIDs are inside
+    return Rule(verb, because, row.tag, row.mask, code=row.basic if len(choices) > 1 else "")
 
-    A compound code is settled by the type the attribute has in the SOP class's IOD: the weakest choice the code offers
-    that leaves at least what the type asks for (1 and 1C a value, 2 and 2C the element, 3 nothing), or its strongest
-    choice when none does. Source: PS3.15 Table E.1-1a.
 
-    An attribute that no module of a known SOP class holds is there as the type 3 extension that a Standard Extended
+def verb_for(rule: Rule, sop_class: str, path: tuple[int, ...] = ()) -> Verb:
+    """The verb of a rule for an element of an instance of `sop_class` (a UID; "" when unknown).
+
+    A compound code is settled by the type the attribute has at that place in the SOP class's IOD: the weakest choice
+    the code offers that leaves at least what the type asks for (1 and 1C a value, 2 and 2C the element, 3 nothing), or
+    its strongest choice when none does. Source: PS3.15 Table E.1-1a.
+
+    An attribute that no module of a known SOP class holds is at the root the type 3 extension that a Standard Extended
     SOP Class allows, so the object stays valid without it. Source: PS3.2 §3.11. Where the tables cannot tell (unknown
-    SOP class, or an attribute whose types were not collected) the rule's own verb stands, which is always valid.
+    SOP class, a path no module describes) the rule's own verb stands, which is always valid.
+
+    Below the root an empty sequence would do for X/Z/U* with type 2, but the references in functional groups are what
+    ties the frames of a segmentation to their images: there they stay, with new UIDs.
+
+    Args:
+        rule: with the code.
+        sop_class: UID.
+        path: tags of the enclosing sequences from the root; () for a root element.
     """
-    if not rule.code or not facts.knows_types(sop_class, rule.tag):
+    if not rule.code:
         return rule.verb
-    needed = _NEEDED[facts.attribute_type(sop_class, rule.tag) or "3"]
+    kind = facts.attribute_type(sop_class, rule.tag, path)
+    if kind is None:
+        if path or not facts.knows_types(sop_class, rule.tag):
+            return rule.verb
+        kind = "3"
+    needed = _NEEDED[kind]
     choices = sorted(rule.code.split("/"), key=_STRENGTH.__getitem__)
+    if path and needed and "U*" in choices:
+        return _VERB_BY_CODE["U*"]
     fitting = next((choice for choice in choices if _STRENGTH[choice] >= needed), choices[-1])
     return _VERB_BY_CODE[fitting]
 
@@ -158,20 +207,14 @@ def _basic_rules(edition: facts.Edition) -> tuple[Rule, ...]:
     because = f"PS3.15 {table.edition} E.1-1"
     # Command and file meta elements have no business in a data set; other readers show them all the same.
     strays = (Rule(Verb.DELETE, "PS3.10 §7.1", group, 0xFFFF0000) for group in (0x00000000, 0x00020000))
-    return (*(_rule(row, because) for row in rows.values()), *strays)
+    linked = (Rule(Verb.REGEN_UID, LINKED_UIDS, tag) for tag in linked_uids(edition))
+    return (*(basic_rule(row, because) for row in rows.values()), *linked, *strays)
 
 
-def _rule(row: facts.ProfileRow, because: str) -> Rule:
-    choices = row.basic.split("/")
-    verb = _VERB_BY_CODE[max(choices, key=_STRENGTH.__getitem__)] if len(choices) > 1 else _VERB_BY_CODE[row.basic]
-    if verb is Verb.REGEN_UID and facts.vr_of(row.tag) == "SQ":
-        verb = Verb.RECURSE  # the UIDs are inside
-    return Rule(verb, because, row.tag, row.mask, code=row.basic if len(choices) > 1 else "")
-
-
-def _in_data_set(tag: int) -> bool:
-    """False for command elements and file meta. Source: PS3.7 §6.3.1 (group 0000), PS3.10 §7.1 (group 0002)."""
-    return tag >> 16 not in (0x0000, 0x0002)
+def linked_uids(edition: facts.Edition) -> tuple[int, ...]:
+    """Attributes the table does not name whose UIDs it replaces elsewhere: they follow, or links would break."""
+    named = {row.tag for row in facts.e1_1(edition).rows}
+    return tuple(tag for tag, role in facts.uid_roles().items() if role == "linked" and tag not in named)
 
 
 def _stamp(keyword: str, value: str | tuple[tuple[Stamp, ...], ...]) -> Stamp:

@@ -168,6 +168,10 @@ class Blobs(ABC):
         """
         return 0
 
+    def close(self) -> None:
+        """Lets go of what the next writer would use; does nothing to objects and may be called any time."""
+        return
+
 
 def open_blobs(url: str, *, durable: bool = True) -> Blobs:
     """Opens an object store.

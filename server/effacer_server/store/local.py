@@ -1,8 +1,8 @@
 """Objects as files of one directory, through descriptors.
 
-A writer fills a file in the hidden directory `.writing`, makes it durable and renames it to its key. It holds an
-flock on it meanwhile, so that `sweep` can tell a crashed writer's file (the lock died with its process) from a living
-one's, in any process. Files are 0600 and directories 0700: what is inside is patient data.
+A writer fills a file in a directory of its `LocalBlobs` below the hidden `.writing`, makes it durable and renames it
+to its key. That directory is held by an flock, so that `sweep` can tell what a crashed process left (the lock died with
+it) from what a living one works on. Files are 0600 and directories 0700: what is inside is patient data.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import os
 import secrets
 import stat
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar, cast
 
@@ -271,7 +272,9 @@ class LocalBlobs(Blobs):
         self._hidden = os.path.join(self._root, _WRITING)
         self._buffers: list[bytearray] = []
         self._pipes: list[tuple[int, int]] = []
-        self._token = secrets.token_hex(16)
+        self._own = ""
+        self._held: weakref.finalize[..., LocalBlobs] | None = None
+        self._lock = threading.Lock()
         self._numbers = itertools.count()
         self._settled: set[str] = set()
         self._settled_lock = threading.Lock()
@@ -311,7 +314,7 @@ class LocalBlobs(Blobs):
         top = self._path(check_prefix(prefix))
         with _errors():
             for directory, _, files in os.walk(top, topdown=False, onerror=_raise_unless_absent):
-                if directory == self._hidden:
+                if f"{directory}/".startswith(f"{self._hidden}/"):
                     continue
                 for name in files:
                     with contextlib.suppress(FileNotFoundError):
@@ -335,21 +338,33 @@ class LocalBlobs(Blobs):
     def sweep(self) -> int:
         removed = 0
         with _errors():
-            for name in os.listdir(self._hidden):
+            try:
+                names = os.listdir(self._hidden)
+            except FileNotFoundError:
+                return 0
+            for name in names:
                 path = os.path.join(self._hidden, name)
                 try:
-                    fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+                    held = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
                 except FileNotFoundError:
                     continue
                 try:
-                    fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    os.unlink(path)
-                    removed += 1
+                    fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    for left in os.listdir(path):
+                        os.unlink(os.path.join(path, left))
+                        removed += 1
+                    os.rmdir(path)
                 except (BlockingIOError, FileNotFoundError):
-                    continue  # a living writer's, or just renamed
+                    continue  # a living process's, or gone meanwhile
                 finally:
-                    os.close(fd)
+                    os.close(held)
         return removed
+
+    def close(self) -> None:
+        with self._lock:
+            held, self._held = self._held, None
+            if held is not None:
+                held()
 
     def take_buffer(self) -> bytearray:
         """A buffer of _BUFFER_BYTES; its content is of no account."""
@@ -398,19 +413,31 @@ class LocalBlobs(Blobs):
                 os.close(descriptor)
 
     def open_hidden(self) -> tuple[int, str]:
-        """A new hidden file, locked: (descriptor, path)."""
-        while True:
-            path = f"{self._hidden}/{self._token}.{next(self._numbers):x}"
-            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _FILE_MODE)
-            try:
-                fcntl.flock(fd, fcntl.LOCK_EX)
-                if os.fstat(fd).st_nlink:  # 0: a sweep saw it between open and flock
-                    return fd, path
-            except BaseException:
-                os.unlink(path)
-                os.close(fd)
-                raise
-            os.close(fd)
+        """A new hidden file: (descriptor, path)."""
+        if self._held is None:
+            self._hold()
+        path = f"{self._own}/{next(self._numbers):x}"
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _FILE_MODE), path
+
+    def _hold(self) -> None:
+        """Makes a directory for hidden files and holds it against sweeps."""
+        with self._lock:
+            while self._held is None:
+                own = f"{self._hidden}/{secrets.token_hex(16)}"
+                _make_directory(own)
+                held = -1
+                try:
+                    held = os.open(own, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+                    fcntl.flock(held, fcntl.LOCK_EX)
+                    os.stat(own)
+                    self._own = own
+                    # Also at the interpreter's end, where it is too late for __del__.
+                    self._held = weakref.finalize(self, _let_go, own, self._hidden, held, os.getpid())
+                except FileNotFoundError:
+                    pass  # a sweep saw it before it was held
+                finally:
+                    if self._held is None and held >= 0:
+                        os.close(held)
 
     def publish(self, path: str, key: str) -> None:
         """Renames a hidden file to its key and makes the name durable."""
@@ -467,6 +494,14 @@ class LocalBlobs(Blobs):
             with self._settled_lock:
                 self._settled.discard(directory)
             directory = os.path.dirname(directory)
+
+
+def _let_go(own: str, hidden: str, held: int, process: int) -> None:
+    """Gives up a directory for hidden files."""
+    for path in (own, hidden) if os.getpid() == process else ():  # a fork's copy is not its to remove
+        with contextlib.suppress(OSError):  # not empty: somebody still writes
+            os.rmdir(path)
+    os.close(held)
 
 
 def _make_directory(path: str) -> None:

@@ -3,8 +3,8 @@
  *     scan [-runs=N] [-seconds=S] [-seed=K] [-crash=FILE] SEED_FOLDER_OR_FILE...
  *
  * Runs every seed as it is, then mutants of them: flipped bits, tweaked lengths, pieces cut out, doubled, moved or taken
- * from another seed, truncations. The same seed number and folder give the same mutants. Stops at the first of the two
- * bounds; an input that aborts is written to FILE.
+ * from another seed, truncations; their first bytes are drawn anew, since those choose the plan. The same seed number
+ * and folder give the same mutants. Stops at the first of the two bounds; an input that aborts is written to FILE.
  */
 #define _POSIX_C_SOURCE 200809L
 
@@ -170,8 +170,10 @@ int main(int argc, char **argv)
         if (!data) return 2;
         memcpy(data, seed->data, seed->size);
         current = (input){data, seed->size};
-        if (runs >= n_seeds)
+        if (runs >= n_seeds) {
             for (size_t n = 1 + below(4); n; n--) mutate();
+            for (size_t i = 0; i < 8 && i < current.size; i++) current.data[i] = (uint8_t)next();   /* world.h: choices */
+        }
         /* An allocation of exactly this size, so that the sanitizer sees the first byte read behind it. */
         uint8_t *exact = malloc(current.size ? current.size : 1);
         if (!exact) return 2;
