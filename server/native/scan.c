@@ -34,6 +34,10 @@ typedef struct {
 
 typedef struct { uint16_t group; uint8_t block; int16_t creator; } creator_slot;
 
+/* UIDs come again and again: of the study, of the images that every contour names. */
+typedef struct { uint8_t old_len, new_len; uint8_t old[64]; char new[72]; } mapped_uid;
+#define MAPPED 64
+
 typedef struct {
     ef_input *in;
     const ef_matcher *m;
@@ -48,6 +52,7 @@ typedef struct {
     uint32_t *tags; size_t n_tags, cap_tags;
     creator_slot *creators; size_t n_creators, cap_creators;
     uint32_t next_insert;
+    mapped_uid mapped[MAPPED];
 } walk;
 
 typedef struct {
@@ -344,6 +349,21 @@ static int set_empty(walk *w, const element *e, int verb, int32_t rule)
     return set_value(w, e, verb, rule, 0, 0);
 }
 
+static size_t map_uid(walk *w, const uint8_t *uid, size_t n, char *out)
+{
+    if (n > sizeof w->mapped[0].old) return ef_uid_map(&w->m->uid, uid, n, out);
+    uint32_t h = 2166136261u;
+    for (size_t i = n > 12 ? n - 12 : 0; i < n; i++) h = (h ^ uid[i]) * 16777619u;       /* UIDs differ at their ends */
+    mapped_uid *known = &w->mapped[(h ^ h >> 15) % MAPPED];
+    if (known->old_len != n || memcmp(known->old, uid, n)) {
+        known->old_len = (uint8_t)n;
+        memcpy(known->old, uid, n);
+        known->new_len = (uint8_t)ef_uid_map(&w->m->uid, uid, n, known->new);
+    }
+    memcpy(out, known->new, known->new_len);
+    return known->new_len;
+}
+
 /* Each UID of the value replaced by its keyed image; registered ones stay. */
 static int set_uids(walk *w, const element *e, int verb, int32_t rule)
 {
@@ -362,7 +382,7 @@ static int set_uids(walk *w, const element *e, int verb, int32_t rule)
         while (b > a && (value[b - 1] == 0 || value[b - 1] == ' ')) b--;
         while (a < b && value[a] == ' ') a++;
         if (ef_is_registered(w->m->facts, value + a, b - a)) { memcpy(to + n, value + a, b - a); n += b - a; }
-        else if (b > a) n += ef_uid_map(&w->m->uid, value + a, b - a, (char *)to + n);
+        else if (b > a) n += map_uid(w, value + a, b - a, (char *)to + n);
         if (j >= e->length) break;
         to[n++] = '\\';
     }
@@ -718,6 +738,7 @@ int ef_scan(ef_input *in, uint64_t start, ef_encoding enc, const ef_matcher *m, 
     w->pos = start; w->top = -1; w->depth = 0; w->next_insert = 0;
     w->tags = NULL; w->n_tags = w->cap_tags = 0;
     w->creators = NULL; w->n_creators = w->cap_creators = 0;
+    for (int i = 0; i < MAPPED; i++) w->mapped[i].old_len = 0;
     out->start = start;
     out->n_watch = m->n_watch;
     for (uint32_t i = 0; i < m->n_watch; i++) out->watch[i] = (ef_watch){m->watch[i], 0, -1, 0, 0};

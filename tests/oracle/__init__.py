@@ -26,8 +26,8 @@ Where the documents leave a choice, this module takes one and says so:
 - New values are of even length; a regenerated UID element has no padding but its last byte's.
 - Compound codes go by the SOP class of the data set, else of the file meta; without one, by the rule's own verb.
 - Encapsulated pixel data is read by its undefined length alone, whatever the transfer syntax says.
-- Of several codes that name one concept (CodeValue, LongCodeValue, URNCodeValue) the last counts. Where several
-  concepts are named nobody knows which one is meant: only rules that delete or reset hold.
+- Where a content item names several concepts, or one by several codes (CodeValue, LongCodeValue, URNCodeValue), nobody
+  knows which one is meant: only rules that delete or reset hold.
 - A concept that several rules name follows the one for the item's value type, else the strictest.
 - A content rule that resets or regenerates resets whatever else holds a value in that item. One that keeps or shifts
   means values of its own type; free text and names under it are reset all the same.

@@ -89,8 +89,10 @@ def judge_item(plan: Plan, elements: list[Element]) -> dict[int, Verb] | None:
     They come before every rule but an action's. Elements without one follow the plan.
     """
     concept = next((e for e in elements if e.tag == CONCEPT_NAME and e.read_items), None)
-    names = [_code(item.read_elements()) for item in concept.read_items()] if concept and concept.read_items else []
-    rule = _rule_for(plan, names, next((_text(e) for e in elements if e.tag == VALUE_TYPE), ""))
+    items = [item.read_elements() for item in concept.read_items()] if concept and concept.read_items else []
+    names = [name for item in items for name in _codes(item)]
+    sure = max(len(items), len(names)) <= 1
+    rule = _rule_for(plan, names, sure, next((_text(e) for e in elements if e.tag == VALUE_TYPE), ""))
     free_text: dict[int, Verb] = {tag: Verb.RESET for tag, kind in VALUES.items() if kind in ("TEXT", "PNAME")}
     if rule is None:
         return free_text
@@ -112,19 +114,18 @@ def judge_item(plan: Plan, elements: list[Element]) -> dict[int, Verb] | None:
     return {tag: uids if kind == "UIDREF" else Verb.RESET for tag, kind in VALUES.items()}
 
 
-def _rule_for(plan: Plan, names: list[tuple[str, str]], value_type: str) -> ContentRule | None:
+def _rule_for(plan: Plan, names: list[tuple[str, str]], sure: bool, value_type: str) -> ContentRule | None:
     """The strictest rule for the concept, those for the item's own value type before others."""
     known = [rule for rule in plan.content if (rule.code, rule.scheme) in names]
-    if len(names) > 1:
+    if not sure:
         known = [rule for rule in known if rule.verb in (Verb.DELETE, Verb.RESET)]
     typed = [rule for rule in known if rule.value_type == value_type]
     return min(typed or known, key=lambda rule: STRICT.index(rule.verb), default=None)
 
 
-def _code(elements: list[Element]) -> tuple[str, str]:
+def _codes(elements: list[Element]) -> list[tuple[str, str]]:
     values = {e.tag: _text(e) for e in elements}
-    codes = [values[tag] for tag in CODE_VALUES if tag in values]
-    return codes[-1] if codes else "", values.get(SCHEME, "")
+    return [(values[tag], values.get(SCHEME, "")) for tag in CODE_VALUES if values.get(tag)]
 
 
 def _text(element: Element) -> str:

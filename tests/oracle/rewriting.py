@@ -31,6 +31,8 @@ from tests.oracle.reading import (
 )
 from tests.oracle.values import map_uids, pad, placeholder, shift_dates, shift_days
 
+CONTENT_SEQUENCE = 0x0040A730
+
 
 def new_header(element: Element, length: int) -> bytes:
     """The element's header with another length."""
@@ -143,16 +145,21 @@ class Rewriter:
     def sequence(self, element: Element, inside: Place) -> bytes:
         assert element.read_items is not None
         inner, body = element.inner, b""
+        gone = left = 0
         for item in element.read_items():
             elements = item.read_elements()
             judged = judge_item(self.plan, elements) if inside.open else {}
             if judged is None:
+                gone += 1
                 continue
+            left += 1
             content = b"".join(raw for _, raw in self.data_set(elements, inside, judged))
             length = UNDEFINED if item.undefined else len(content)
             body += inner.tag(ITEM) + inner.pack(4, length) + content
             if item.undefined:
                 body += inner.tag(ITEM_END) + bytes(4)
+        if gone and not left and element.tag == CONTENT_SEQUENCE:
+            return b""  # of type 1C: there with items or not at all (PS3.3 §C.17.3.1)
         length = UNDEFINED if element.undefined else len(body)
         return new_header(element, length) + body + (inner.tag(SEQUENCE_END) + bytes(4) if element.undefined else b"")
 

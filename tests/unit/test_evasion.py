@@ -149,6 +149,9 @@ HIDDEN = {
     "a deleted item inside a measured value": content(
         concept("1", "99X"), Part(NUMBER, "SQ", [[content(concept("121022"), Part(0x0040A121, "LO", CANARY))]])
     ),
+    "a long code beside the code": content(
+        concept("121022", "DCM", Part(0x00080119, "UC", "x")), Part(0x0040A30A, "LO", CANARY)
+    ),
     "padding around code and scheme": content(concept(" 121022 ", " DCM  "), Part(0x0040A30A, "LO", CANARY)),
     "a late concept": content(Part(TEXT, "UT", CANARY), concept("1", "99X")),
     "inside a kept sequence of the tree": content(

@@ -8,7 +8,8 @@ and the plan's rules decide on everything else.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from effacer_server.dicom import core
@@ -26,6 +27,7 @@ _Row = tuple[
 
 _ITEM = 0xFFFEE000
 _NAME = tag_of("ConceptNameCodeSequence")
+_CONTENT = tag_of("ContentSequence")
 _CODES = tuple(map(tag_of, ("CodeValue", "LongCodeValue", "URNCodeValue")))
 _SCHEME = tag_of("CodingSchemeDesignator")
 _TYPE = tag_of("ValueType")
@@ -60,7 +62,8 @@ class _Item:
     Attributes:
         at, end: its first byte, and where its content ends.
         opener: index of the rule that opened the sequence.
-        names: (code value, scheme) of each item of its ConceptNameCodeSequence.
+        sequence: first byte of the content sequence it is an item of; 0 where it is another one.
+        names: scheme and code values of each item of its ConceptNameCodeSequence; a code may stand in three attributes.
         value_type: what the item says it is, or "".
         values: the elements that hold its value: (tag, first byte).
     """
@@ -68,6 +71,7 @@ class _Item:
     at: int
     end: int
     opener: int
+    sequence: int
     names: list[list[str]] = field(default_factory=list)
     value_type: str = ""
     values: list[tuple[int, int]] = field(default_factory=list)
@@ -106,12 +110,23 @@ class ContentRules:
         if any(row[0] == _NAME and _is_hidden(row) for row in rows):
             rows = _with_all_names(source, meta, rows)
         found: list[Override] = []
-        for item in self._items(source, rows):
-            found += _judge(item, self._rule_for(item))
+        going: dict[int, list[Override]] = {}  # by first byte of a content sequence: its items that go
+        items = self._items(source, rows)
+        for item in items:
+            decided = list(_judge(item, self._rule_for(item)))
+            if item.sequence and decided and decided[0][0] == item.at:
+                going.setdefault(item.sequence, []).extend(decided)
+            else:
+                found += decided
+        there = Counter(item.sequence for item in items)
+        for sequence, decided in going.items():
+            # Without items there may be no content sequence either: it is of type 1C. Source: PS3.3 §C.17.3.1.
+            all_go = len(decided) == there[sequence]
+            found += [(sequence, int(Verb.DELETE), decided[0][2])] if all_go else decided
         found.sort()
         return found
 
-    def _items(self, source: Source, rows: list[_Row]) -> Iterable[_Item]:
+    def _items(self, source: Source, rows: list[_Row]) -> Collection[_Item]:
         """Every item that the rules reach, in the order of the file."""
         read, text_of, openers = source.read, core.text_of, self._openers
         items: dict[int, _Item] = {}  # by first byte
@@ -122,15 +137,16 @@ class ContentRules:
             tag, vr, depth, at, value_at, size, verb, rule = row
             if tag == _ITEM:
                 item_at[depth] = at
-                sequence, *_, sequence_verb, rule = element_at[depth - 1]
+                sequence, _, _, sequence_at, *_, sequence_verb, rule = element_at[depth - 1]
                 around = items.get(item_at.get(depth - 1, -1))
                 if around and at >= around.end:
                     around = None  # the item around this one is not among the rows
                 if around and sequence == _NAME:
-                    names[at] = ["", ""]
+                    names[at] = [""]
                     around.names.append(names[at])
                 if (around or rule in openers) and verb == _RECURSE and sequence_verb != _RESET:
-                    items[at] = _Item(at, value_at + size, around.opener if around else rule)
+                    opener = around.opener if around else rule
+                    items[at] = _Item(at, value_at + size, opener, sequence_at if sequence == _CONTENT else 0)
                 continue
             if vr == "SQ":
                 element_at[depth] = row
@@ -146,12 +162,17 @@ class ContentRules:
                 if here in items:
                     items[here].value_type = text_of(read(value_at, size))
             elif here in names:
-                names[here][tag == _SCHEME] = text_of(read(value_at, size))
+                text = text_of(read(value_at, size))
+                if tag == _SCHEME:
+                    names[here][0] = text
+                elif text:
+                    names[here].append(text)
         return items.values()
 
     def _rule_for(self, item: _Item) -> tuple[int, ContentRule] | None:
-        known = [rule for code, scheme in item.names for rule in self._concepts.get((code, scheme), ())]
-        if len(item.names) > 1:  # nobody knows which one is meant: only rules that take away hold
+        pairs = [(code, scheme) for scheme, *codes in item.names for code in codes]
+        known = [rule for pair in pairs for rule in self._concepts.get(pair, ())]
+        if max(len(item.names), len(pairs)) > 1:  # nobody knows which one is meant: only rules that take away hold
             known = [rule for rule in known if rule[1].verb in (Verb.DELETE, Verb.RESET)]
         if not known:
             return None

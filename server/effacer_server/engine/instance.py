@@ -246,7 +246,7 @@ def _head_parts(sop_class: str, transfer_syntax: str) -> tuple[bytes, bytes]:
 
 def _meta_element(number: int, vr: bytes, value: bytes) -> bytes:
     if len(value) % 2:
-        value += b"\0" if vr == b"UI" else b" "
+        value += b"\0" if vr in (b"UI", b"OB", b"UN") else b" "
     length = b"\0\0" + pack("<I", len(value)) if vr.decode() in _LONG_LENGTH_VRS else pack("<H", len(value))
     return b"\x02\x00" + pack("<H", number) + vr + length + value
 

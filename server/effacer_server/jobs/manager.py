@@ -204,7 +204,9 @@ class Manager:
         if record.routes and (plan.fingerprint() != operation.fingerprint or record.key_check != self.key_check):
             # Never two policies or two UID mappings in one destination.
             self._catalog.finish_operation(
-                operation.name, FAILED_PRECONDITION, "the plan, the keys or how UIDs are derived changed since the operation was started"
+                operation.name,
+                FAILED_PRECONDITION,
+                "the plan, the keys or how UIDs are derived changed since the operation was started",
             )
             return
         log.info("going on with %s", operation.name)
