@@ -35,11 +35,11 @@ class SetKind:
 
 
 SETS = (
-    SetKind("ct", "CT 512x512, about 200 elements, private blocks", 2400, 400),
+    SetKind("ct", "CT 512x512, about 200 elements, private blocks", 1200, 400),
     SetKind("sr", "SR, about 2,000 elements", 2400, 24),
     SetKind("us", "US cine, JPEG baseline, 30 frames", 3000, 300),
     SetKind("enhanced", "enhanced CT, 500 functional groups", 200, 4),
-    SetKind("large", "multi-frame CT of 2,048 frames", 2, 0),
+    SetKind("large", "multi-frame CT of 2,048 frames", 1, 0),
 )
 #: Frames of 512 KiB in an instance of the set "large": 1 GiB.
 _LARGE_FRAMES = 2048

@@ -47,7 +47,7 @@ FLOORS = {
 }
 
 #: Beyond the outputs, what contestants' processes themselves may take, in bytes.
-_WORKING_MEMORY = 768 << 20
+_WORKING_MEMORY = 512 << 20
 #: The largest set, its outputs, and as much memory again for the programs, in bytes.
 _ROOM = 6 << 30
 
@@ -239,7 +239,7 @@ def main() -> int:
     parser.add_argument("--set", choices=[kind.name for kind in SETS], help="one set only")
     parser.add_argument("--count", type=int, help="instances for the fast contestants")
     parser.add_argument("--slow-count", type=int, help="instances for those that parse every element")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--quick", action="store_true", help="a few instances, one round: does it run, not how fast")
     parser.add_argument("--scratch", type=Path, help="folder for inputs and outputs (/dev/shm where it has room)")
     parser.add_argument("--out", type=Path, default=Path("bench-out"))

@@ -51,6 +51,7 @@ typedef struct {
 
 void ef_input_memory(ef_input *in, const uint8_t *data, uint64_t size);
 void ef_input_fetch(ef_input *in, uint64_t size, ef_fetch fetch, void *ctx, size_t ahead);
+void ef_input_rest(ef_input *in);       /* gives up the window of a fetched input; ef_at takes a new one */
 void ef_input_free(ef_input *in);
 const uint8_t *ef_move(ef_input *in, uint64_t at, size_t n);
 /* n bytes at `at`, valid until the next call; NULL with in range checked by the caller: I/O or memory failed. */

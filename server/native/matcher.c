@@ -37,6 +37,14 @@ void ef_input_fetch(ef_input *in, uint64_t size, ef_fetch fetch, void *ctx, size
     in->ahead_most = ahead > EF_AHEAD_MOST ? ahead : EF_AHEAD_MOST;
 }
 
+void ef_input_rest(ef_input *in)
+{
+    free(in->buf);
+    in->buf = NULL;
+    in->win = NULL;
+    in->cap = in->win_len = 0;
+}
+
 void ef_input_free(ef_input *in)
 {
     free(in->buf);

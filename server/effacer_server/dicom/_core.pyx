@@ -35,6 +35,7 @@ cdef extern from "core.h" nogil:
 
     void ef_input_memory(ef_input *input, const uint8_t *data, uint64_t size)
     void ef_input_fetch(ef_input *input, uint64_t size, ef_fetch fetch, void *ctx, size_t ahead)
+    void ef_input_rest(ef_input *input)
     void ef_input_free(ef_input *input)
     const uint8_t *ef_at(ef_input *input, uint64_t at, size_t n)
 
@@ -269,6 +270,8 @@ cdef enum:
 
 cdef void _take_window(ef_input *input) noexcept:
     global _n_windows
+    if input.cap:
+        return
     if _n_windows:
         _n_windows -= 1
         input.buf = _windows[_n_windows]
@@ -350,6 +353,11 @@ cdef class Source:
     cdef object refusal(self, ef_error *err):
         failure, self.failure = self.failure, None
         return failure if failure is not None else _refusal(err)
+
+    def rest(self):
+        if not self.has_view:
+            _give_window(&self.input)
+            ef_input_rest(&self.input)
 
     cdef bytes near(self, uint64_t at, uint64_t size):
         """A value that most likely lies in the window."""

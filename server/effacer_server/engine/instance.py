@@ -153,6 +153,7 @@ class Deidentifier:
         else:
             segments.insert(0, head)
         size = sum(len(part) if isinstance(part, bytes) else part[1] for part in segments)
+        source.rest()  # the window it was read through serves the next instance, while it is in the processor's cache
         output = Output(
             study, series, instance, sop_class, meta.transfer_syntax, size, segments, source, edits.count, deflated
         )
