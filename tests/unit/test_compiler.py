@@ -79,17 +79,17 @@ def test_plans_of_the_worked_examples(name: str) -> None:
     assert plan.dump() == (GOLDEN / f"{name}.txt").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize(
-    ("name", "content"),
-    [
-        ("minimal_keep_list", {"dicomTagConfig": {"profileType": "MINIMAL_KEEP_LIST_PROFILE"}}),
-        ("keep_all", {"dicomTagConfig": {"profileType": "KEEP_ALL_PROFILE"}}),
-        ("basic_2018e", {"dicomTagConfig": {}}),
-        ("basic_latest", {"dicomTagConfig": {"options": {"standardEdition": "EDITION_LATEST"}}}),
-        ("legacy_keep_list", {"dicom": {"keepList": {"tags": ["PatientID", "00191008"]}}}),
-        ("legacy_remove_list", {"dicom": {"removeList": {"tags": ["PatientID"]}, "skipIdRedaction": True}}),
-    ],
-)
+OTHERS: list[tuple[str, dict[str, Any]]] = [
+    ("minimal_keep_list", {"dicomTagConfig": {"profileType": "MINIMAL_KEEP_LIST_PROFILE"}}),
+    ("keep_all", {"dicomTagConfig": {"profileType": "KEEP_ALL_PROFILE"}}),
+    ("basic_2018e", {"dicomTagConfig": {}}),
+    ("basic_latest", {"dicomTagConfig": {"options": {"standardEdition": "EDITION_LATEST"}}}),
+    ("legacy_keep_list", {"dicom": {"keepList": {"tags": ["PatientID", "00191008"]}}}),
+    ("legacy_remove_list", {"dicom": {"removeList": {"tags": ["PatientID"]}, "skipIdRedaction": True}}),
+]
+
+
+@pytest.mark.parametrize(("name", "content"), OTHERS)
 def test_plans_of_other_configs(name: str, content: dict[str, Any]) -> None:
     assert compiled(content).dump() == (GOLDEN / f"{name}.txt").read_text(encoding="utf-8")
 
