@@ -1,4 +1,4 @@
-"""Writes the golden plans and instances anew: `python -m tests.golden.regenerate`. Read the diff before believing it."""
+"""Writes the golden plans and instances anew: `python -m tests.golden.regenerate`. Read the diff first."""
 
 from __future__ import annotations
 
