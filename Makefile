@@ -64,7 +64,7 @@ gen: $(VENV)/stamp
 
 native-check:
 	mkdir -p build/native
-	for file in server/native/*.c; do gcc $(WARNINGS) -O2 -c $$file -o build/native/$$(basename $$file .c).o; done
+	for file in server/native/*.c; do gcc $(WARNINGS) -O3 -c $$file -o build/native/$$(basename $$file .c).o; done
 
 fuzz: $(VENV)/stamp
 	mkdir -p build/fuzz

@@ -47,7 +47,7 @@ FLOORS = {
 }
 
 #: Beyond the outputs, what contestants' processes themselves may take, in bytes.
-_WORKING_MEMORY = 512 << 20
+_WORKING_MEMORY = 256 << 20
 #: The largest set, its outputs, and as much memory again for the programs, in bytes.
 _ROOM = 6 << 30
 

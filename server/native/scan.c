@@ -708,6 +708,11 @@ static int next_element(walk *w, frame *f)
         if (given) { rule = given->rule; verb = given->verb; }
         if (reset && !((e.tag & 0x10000) && verb == EF_DELETE)) verb = EF_RESET;
     }
+    /* Kept whole because of what its tag should hold, a sequence would take everything it does hold along. */
+    if (verb == EF_KEEP && rule != -1 && e.sequence && e.length) {
+        uint16_t known = ef_dict_vr(w->m->facts, e.tag);
+        if (known != VR_SQ && known != VR_UN) return fail(w->err, EF_VR_MISMATCH, e.tag, e.vr, e.at);
+    }
     /* The row stands in front of those of what is inside; how far the element reaches may be known only behind. */
     int64_t row = -1;
     if (w->trace) {

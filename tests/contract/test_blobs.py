@@ -575,3 +575,9 @@ def _import_path() -> str:
     import effacer_server
 
     return str(Path(effacer_server.__path__[0]).parent)
+
+
+def test_sweep_removes_the_hidden_files_of_an_earlier_layout(local: LocalBlobs, tmp_path: Path) -> None:
+    (tmp_path / "deep/objects/.writing/0123.0").write_bytes(b"half")
+    assert local.sweep() == 1
+    assert local.sweep() == 0

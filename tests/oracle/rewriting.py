@@ -106,6 +106,9 @@ class Rewriter:
                 verb = judged[element.tag]
             elif verb == Verb.KEEP and rule is self.plan.default and element.read_items:
                 verb = Verb.RECURSE
+            filled = element.read_items and (element.value or element.undefined)
+            if verb == Verb.KEEP and filled and dictionary_vr(element.tag) not in ("SQ", "UN"):
+                raise OracleRefused(Reason.VR_MISMATCH, element.tag, element.at)
             inside = Place((*place.path, element.tag), verb == Verb.RESET, opens)
             yield element.tag, b"" if verb == Verb.DELETE else self.element(element, verb, inside)
 

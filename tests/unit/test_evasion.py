@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 
 import pydicom
 import pytest
@@ -223,3 +224,34 @@ def test_uids_that_others_name_follow_them() -> None:
     kept = run(instance(*parts), '{"dicomTagConfig": {"options": {"retainUids": true}}}')
     assert isinstance(kept, bytes)
     assert kept.count(uid.encode()) == len(parts)
+
+
+@pytest.mark.parametrize(
+    ("tag", "options"),
+    [
+        (0x00101010, {"retainPatientCharacteristics": True}),  # PatientAge
+        (0x00080030, {"retainLongitudinalModifiedDates": True}),  # StudyTime
+        (0x00081010, {"retainDeviceIdentity": True}),  # StationName
+        (0x00200052, {"retainUids": True}),  # FrameOfReferenceUID
+        (0x00081155, {"primaryIds": "KEEP"}),  # ReferencedSOPInstanceUID
+    ],
+)
+def test_a_sequence_under_a_kept_tag_takes_nothing_along(tag: int, options: dict[str, object]) -> None:
+    data = instance(Part(tag, "SQ", [[Part(0x00100010, "PN", CANARY)]]))
+    assert run(data, json.dumps({"dicomTagConfig": {"options": options}})) == Reason.VR_MISMATCH
+
+
+def test_no_date_stays_next_to_one_that_moved() -> None:
+    """2018e does not name InstanceCreationDate, nor the dates in content trees."""
+    tree = Part(0x0040A730, "SQ", [[Part(0x0040A121, "DA", "20190304"), Part(0x0040A120, "DT", "201903041011")]])
+    parts = [Part(0x00080012, "DA", "20190304"), Part(0x00080020, "DA", "20190304"), tree]
+    options = {"cleanStructuredContent": True, "retainLongitudinalModifiedDates": True}
+    out = run(instance(*parts), json.dumps({"dicomTagConfig": {"options": options}}))
+    assert isinstance(out, bytes)
+    assert b"20190304" not in out
+    found = pydicom.dcmread(io.BytesIO(out))
+    assert found.InstanceCreationDate == found.StudyDate == found.ContentSequence[0].Date
+    # Without an option for dates they go, from content trees as well.
+    out = run(instance(*parts), '{"dicomTagConfig": {"options": {"cleanStructuredContent": true}}}')
+    assert isinstance(out, bytes)
+    assert pydicom.dcmread(io.BytesIO(out)).ContentSequence[0].Date == "19000101"

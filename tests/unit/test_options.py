@@ -154,8 +154,11 @@ def assert_rows_are_decided_as_the_columns_say(chosen: frozenset[str], edition: 
         expected = uid_verb(row, chosen, profile)
         if expected is None:
             expected = expected_verb(row, chosen, profile)
-        if expected is None and tag == 0x00700006 and "clean_graphics" in chosen:
+        if expected is None and tag in (0x00700006, 0x00700289) and "clean_graphics" in chosen:
             expected = Verb.RESET
+        moves = "retain_longitudinal_modified_dates" in chosen and vr_of_row(row) in ("DA", "DT")
+        if expected is None and profile == KEEP_ALL and moves:
+            expected = Verb.SHIFT_DATE  # dates that no row decides move with the others
         if expected is None:
             assert not rule.because.startswith("options."), (number, rule)
             expected = profile_verb(row, profile, edition)
@@ -190,6 +193,10 @@ def test_plans_of_every_mix_compile_dump_and_travel(edition: facts.Edition, prof
         named = {reason.removeprefix("options.") for reason in reasons if reason.startswith("options.")}
         assert named - {"primary_ids"} <= chosen
         order = [("options." in rule.because, rule.because) for rule in plan.rules]
+        behind = [(rule.verb, rule.vr) for rule in plan.rules if rule.mask == 0]
+        moved = "retain_longitudinal_modified_dates" in chosen and profile != MINIMAL
+        assert behind == ([(Verb.SHIFT_DATE, "DA"), (Verb.SHIFT_DATE, "DT")] if moved else [])
+        order = order[: len(order) - len(behind)]
         last = max((at for at, (is_option, _) in enumerate(order) if is_option), default=-1)
         assert not any(because.startswith(("PS3.15", "minimal")) for _, because in order[: last + 1])
 
@@ -360,7 +367,8 @@ def test_stamps_name_the_options() -> None:
         assert said <= words[code], (code, name)
         for profile in (BASIC, MINIMAL):
             assert codes_of(plan_of([name], profile=profile)) == ["113100", code]
-        assert plan_of([name], profile=KEEP_ALL).stamp == ()
+        claims = [stamp.value for stamp in plan_of([name], profile=KEEP_ALL).stamp]
+        assert claims == (["MODIFIED"] if "modified" in name else [])
         assert plan_of([name], stamp=False).stamp == ()
     for chosen in combinations(seed=3, count=30):
         assert codes_of(plan_of(chosen)) == ["113100", *sorted(code for code in meaning if meaning[code] in chosen)]

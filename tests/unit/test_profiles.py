@@ -237,8 +237,8 @@ def test_stamp_says_which_options_and_what_became_of_dates() -> None:
 
 def test_stamp_claims_no_more_than_is_true() -> None:
     stamps = profile_stamp(Profile.BASIC, identity_removed=False)
-    assert facts.tag_of("PatientIdentityRemoved") not in [stamp.tag for stamp in stamps]
-    assert len(stamps) == 3
+    assert [stamp.value for stamp in stamps if stamp.tag == facts.tag_of("PatientIdentityRemoved")] == ["NO"]
+    assert len(stamps) == 4
 
 
 @pytest.mark.parametrize("profile", list(Profile))

@@ -265,7 +265,7 @@ cdef int _n_windows = 0
 
 # Most elements of one instance that are told to Python, one by one.
 cdef enum:
-    _MOST_ROWS = 4000000
+    _MOST_ROWS = 1000000
 
 
 cdef void _take_window(ef_input *input) noexcept:
@@ -528,7 +528,7 @@ cdef class Matcher:
 # Memory of edits that are gone, for the next ones: growing anew each time costs more than the walk over a report.
 cdef enum:
     _KEPT_EDITS = 40
-    _MOST_KEPT = 1 << 17
+    _MOST_KEPT = 1 << 18    # bytes
 cdef ef_edits _edits[_KEPT_EDITS]
 cdef int _n_edits = 0
 
@@ -549,7 +549,7 @@ cdef class Edits:
 
     def __dealloc__(self):
         global _n_edits
-        if _n_edits < _KEPT_EDITS and self.e.cap <= _MOST_KEPT and self.e.arena_cap <= _MOST_KEPT:
+        if _n_edits < _KEPT_EDITS and self.e.cap * sizeof(ef_edit) <= _MOST_KEPT and self.e.arena_cap <= _MOST_KEPT:
             _edits[_n_edits] = self.e
             _n_edits += 1
         else:

@@ -27,6 +27,7 @@ from effacer_server.policy.options import (
     option_codes,
     option_notes,
     option_rules,
+    other_dates,
 )
 from effacer_server.policy.plan import EXACT, Plan, Rule, Verb
 from effacer_server.policy.profiles import (
@@ -126,7 +127,7 @@ def _compile_tag_config(config: pb.DicomTagConfig, path: str, stamp: bool, draft
     identifying = kept_identity(draft.rules)
     if stamp and profile is not Profile.KEEP_ALL:
         for because, keyword in identifying:
-            draft.notes.append(f"{because}: keeps {keyword}, so outputs do not claim PatientIdentityRemoved")
+            draft.notes.append(f"{because}: keeps {keyword}, so outputs say PatientIdentityRemoved NO")
     stamps = profile_stamp(
         profile,
         primary_ids,
@@ -141,6 +142,7 @@ def _compile_tag_config(config: pb.DicomTagConfig, path: str, stamp: bool, draft
             *primary_id_rules(profile, primary_ids, edition, retain_uids=Option.UIDS in options),
             *option_rules(options, profile, primary_ids, edition),
             *profile_rules(profile, edition),
+            *other_dates(options, profile),
         ),
         default=profile_default(profile),
         stamp=stamps,

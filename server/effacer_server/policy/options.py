@@ -15,7 +15,7 @@ from enum import StrEnum
 from functools import lru_cache
 
 from effacer_server.dicom import facts
-from effacer_server.policy.plan import ContentRule, Rule, Verb
+from effacer_server.policy.plan import ANY_TAG, ContentRule, Rule, Verb
 from effacer_server.policy.profiles import PrimaryIds, Profile, basic_rule, linked_uids
 
 
@@ -85,7 +85,14 @@ def option_rules(
             rules += _row_rules(row, *decided, profile)
     if Option.GRAPHICS in options:
         # What the opened graphic annotations hold as text; PS3.3 §C.10.5.
-        rules.append(Rule(Verb.RESET, Option.GRAPHICS.because, facts.tag_of("UnformattedTextValue")))
+        for keyword in ("UnformattedTextValue", "TickLabel"):
+            rules.append(Rule(Verb.RESET, Option.GRAPHICS.because, facts.tag_of(keyword)))
+    if Option.STRUCTURED_CONTENT in options and options.isdisjoint((Option.FULL_DATES, Option.MODIFIED_DATES)):
+        # What content items hold as dates; 2018e has no rows for them, since it resets or deletes whole trees.
+        named = {row.tag for row in _rows(edition)}
+        for tag in map(facts.tag_of, ("DateTime", "Date", "Time", "ReferencedDateTime")):
+            if tag not in named:
+                rules.append(Rule(Verb.RESET, Option.STRUCTURED_CONTENT.because, tag))
     if Option.UIDS in options:
         rules += [Rule(Verb.KEEP, Option.UIDS.because, tag) for tag in linked_uids(edition)]
     if Option.SAFE_PRIVATE in options:
@@ -119,6 +126,16 @@ def content_rules(
                 verb = Verb.REGEN_UID  # the table does not tell which of them name a study or a series
         rules.append(ContentRule(row.code, row.scheme, verb, because, row.value_type))
     return tuple(sorted(rules, key=lambda rule: (rule.scheme, rule.code, _STRICTEST.index(rule.verb))))
+
+
+def other_dates(options: frozenset[Option], profile: Profile) -> tuple[Rule, ...]:
+    """Dates that no row of the table names, to stand behind the profile's rules: one patient's dates move together.
+
+    A single one that stayed, next to one that moved, would tell how far. The minimal keep list leaves none.
+    """
+    if Option.MODIFIED_DATES not in options or profile is Profile.MINIMAL:
+        return ()
+    return tuple(Rule(Verb.SHIFT_DATE, Option.MODIFIED_DATES.because, ANY_TAG, 0, vr) for vr in ("DA", "DT"))
 
 
 def option_codes(options: Iterable[Option]) -> tuple[str, ...]:

@@ -122,20 +122,23 @@ def profile_stamp(
     Actions do not reach them: they are the server's statement about the output, not content of the instance.
 
     Args:
-        profile: KEEP_ALL claims nothing and stamps nothing.
+        profile: KEEP_ALL claims nothing and stamps nothing, but that dates were moved.
         primary_ids: KEEP adds the code of the option that retains UIDs.
         write_method: False when the server is set to write none of this.
         option_codes: codes of the options that are set. Source: PS3.16 CID 7050.
         longitudinal: value of LongitudinalTemporalInformationModified. Without an option for dates they are emptied,
             deleted or replaced by a constant: REMOVED.
-        identity_removed: False when the config keeps what names the patient; then the output does not claim otherwise.
+        identity_removed: False when the config keeps what names the patient; then the output says so, whatever the source claimed.
     """
-    if profile is Profile.KEEP_ALL or not write_method:
+    if not write_method:
         return ()
+    if profile is Profile.KEEP_ALL:  # dates that moved are not what the source may say of them
+        moved = longitudinal == "MODIFIED"
+        return (_stamp("LongitudinalTemporalInformationModified", longitudinal),) if moved else ()
     codes = {"113100", *option_codes} | ({"113110"} if primary_ids is PrimaryIds.KEEP else set())
     word = "Basic" if profile is Profile.BASIC else "Minimal"
     return (
-        *([_stamp("PatientIdentityRemoved", "YES")] if identity_removed else []),
+        _stamp("PatientIdentityRemoved", "YES" if identity_removed else "NO"),
         _stamp("DeidentificationMethod", f"Effacer {product_version()} {word}"[:64]),
         _stamp("DeidentificationMethodCodeSequence", tuple(_method_item(code) for code in sorted(codes))),
         _stamp("LongitudinalTemporalInformationModified", longitudinal),

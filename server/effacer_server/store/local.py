@@ -345,11 +345,15 @@ class LocalBlobs(Blobs):
             for name in names:
                 path = os.path.join(self._hidden, name)
                 try:
-                    held = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+                    held = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
                 except FileNotFoundError:
                     continue
                 try:
                     fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    if not stat.S_ISDIR(os.fstat(held).st_mode):  # an earlier version's file, locked by itself
+                        os.unlink(path)
+                        removed += 1
+                        continue
                     for left in os.listdir(path):
                         os.unlink(os.path.join(path, left))
                         removed += 1
