@@ -128,7 +128,8 @@ def profile_stamp(
         option_codes: codes of the options that are set. Source: PS3.16 CID 7050.
         longitudinal: value of LongitudinalTemporalInformationModified. Without an option for dates they are emptied,
             deleted or replaced by a constant: REMOVED.
-        identity_removed: False when the config keeps what names the patient; then the output says so, whatever the source claimed.
+        identity_removed: False when the config keeps what names the patient; then the output says so, whatever the
+            source claimed.
     """
     if not write_method:
         return ()
