@@ -10,9 +10,11 @@ from functools import cache
 
 from effacer_server.dicom import facts
 from tests.canary import CHAIN, VALUE_OF, Canaries, Token
-from tests.mixes import COLUMNS, MODIFIED_DATES
+from tests.mixes import COLUMNS, FULL_DATES, MODIFIED_DATES
 
 UNFORMATTED = 0x00700006
+# DateTime, Date, Time, ReferencedDateTime: what content items hold as dates. Source: PS3.3 §C.17.3, §C.18.7.
+CONTENT_DATES = (0x0040A120, 0x0040A121, 0x0040A122, 0x0040A13A)
 
 
 @cache
@@ -75,6 +77,9 @@ def _stays(tag: int, vr: str, edition: facts.Edition, options: tuple[str, ...]) 
     if tag == UNFORMATTED and "cleanGraphics" in options:
         return False
     row = table(edition).get(tag)
+    if row is None and tag in CONTENT_DATES and "cleanStructuredContent" in options:
+        # Whole trees go in an edition that has no rows for these; where trees are opened, only an option keeps dates.
+        return FULL_DATES in options or (MODIFIED_DATES in options and vr == "TM")
     if row is None:
         return not (vr == "UI" and facts.uid_role(tag) in ("primary", "reference")) or "retainUids" in options
     code, option = _code(row.options, row.basic, options)
