@@ -27,7 +27,8 @@ enum ef_verb {
 
 enum ef_status {
     EF_OK, EF_NOT_DICOM, EF_NO_TRANSFER_SYNTAX, EF_TRUNCATED, EF_BAD_LENGTH, EF_BAD_VR, EF_BAD_ITEM, EF_TOO_DEEP,
-    EF_DUPLICATE_TAG, EF_ELEMENT_ORDER, EF_VR_MISMATCH, EF_VALUE_TOO_LONG, EF_IO, EF_NO_MEMORY
+    EF_DUPLICATE_TAG, EF_ELEMENT_ORDER, EF_VR_MISMATCH, EF_VALUE_TOO_LONG, EF_IO, EF_NO_MEMORY,
+    EF_TWO_STEPS                /* ef_rewrite alone: what is wanted takes ef_scan and ef_splice */
 };
 
 typedef struct { int status; uint32_t tag; uint16_t vr; uint64_t at; } ef_error;
@@ -73,7 +74,7 @@ typedef struct {
     uint32_t *dict_tag; uint16_t *dict_vr; uint32_t dict_mask;      /* open addressing; empty slot: vr 0 */
     ef_masked_vr *masked; uint32_t n_masked;                        /* repeating groups */
     uint32_t sq_maybe[2048];                                        /* by hash: a bit not set says that a tag is no sequence */
-    char *uids; uint32_t *uid_slot; uint32_t uid_mask;              /* registered UIDs; slot: offset + 1 of a C string */
+    char *uids; uint32_t *uid_slot; uint32_t uid_mask, uid_common;              /* registered UIDs; slot: offset + 1 of a C string */
     uint32_t *standard; uint32_t n_standard;                        /* UI attributes that name things of the standard, ascending */
     ef_placeholder placeholder[26 * 26];                            /* by ef_vr_index; vr 0: none */
 } ef_facts;
@@ -151,6 +152,7 @@ typedef struct {
     ef_nested *nested; uint32_t n_nested;
     uint32_t *nested_slot; uint32_t nested_mask;                    /* slot: index + 1 */
     uint8_t default_verb;
+    uint8_t waits;              /* some rule leaves a value to the caller */
     ef_insert *inserts; uint32_t n_inserts;                         /* ascending by tag */
     uint32_t watch[EF_WATCHED]; uint32_t n_watch;
     ef_uid_key uid;
@@ -189,7 +191,8 @@ typedef struct {
     uint32_t old_len;                       /* EF_PATCH */
 } ef_edit;
 
-typedef struct { uint32_t tag; uint8_t present; int64_t edit; uint64_t at, size; } ef_watch;
+/* A root element's value after the change: in the input at `at`, in the new bytes there (is_new), or made by an edit. */
+typedef struct { uint32_t tag; uint8_t present, is_new; int64_t edit; uint64_t at, size; } ef_watch;
 
 /* An element or item as it stands in the input; of a traced scan with what was decided. */
 typedef struct {
@@ -229,10 +232,22 @@ int ef_list(ef_input *in, uint64_t start, ef_encoding enc, const ef_facts *f, ef
 
 /* A segment: len bytes at `at` of the input (is_new 0) or of out->bytes (is_new 1). */
 typedef struct { uint64_t at, len; int is_new; } ef_segment;
-typedef struct { uint8_t *bytes; size_t len, cap; ef_segment *seg; size_t n_seg, cap_seg; } ef_output;
+typedef struct {
+    uint8_t *bytes; size_t len, cap;
+    size_t sealed;                          /* bytes that segments name already */
+    ef_segment *seg; size_t n_seg, cap_seg;
+    size_t effective;                       /* ef_rewrite: changes made */
+    ef_watch watch[EF_WATCHED]; uint32_t n_watch;       /* ef_rewrite: of the matcher's watched tags */
+} ef_output;
 typedef struct { const uint8_t *bytes; size_t len; } ef_value;      /* per edit; bytes NULL: none */
 
+/* out: all zero, or with the memory of an output that is not needed any more. */
 int ef_splice(ef_input *in, const ef_edits *e, const ef_matcher *m, const ef_value *values, ef_output *out, ef_error *err);
+/* Scan and splice in one walk, without a list of edits: the same bytes, or EF_TWO_STEPS where a value waits for the caller
+ * or a group length stands in front of the first change. out as in ef_splice. */
+int ef_rewrite(ef_input *in, uint64_t start, ef_encoding enc, const ef_matcher *m, const ef_override *overrides, size_t n_overrides,
+               ef_output *out, ef_error *err);
+void ef_output_clear(ef_output *out);       /* keeps the memory */
 void ef_output_free(ef_output *out);
 
 /* Root elements with the given tags (ascending): where their values are. Stops behind the last tag. */

@@ -112,6 +112,11 @@ int ef_facts_uids(ef_facts *f, const char *joined, uint32_t size)
     f->uid_slot = calloc(f->uid_mask + 1, sizeof *f->uid_slot);
     if (!f->uids || !f->uid_slot) return EF_NO_MEMORY;
     memcpy(f->uids, joined, size);
+    /* What all of them begin with: most UIDs are none of them, and tell by that. */
+    f->uid_common = n ? (uint32_t)strlen(f->uids) : 0;
+    for (uint32_t at = 0; at < size; at += (uint32_t)strlen(f->uids + at) + 1)
+        for (uint32_t i = 0; i < f->uid_common; i++)
+            if (f->uids[at + i] != f->uids[i]) f->uid_common = i;
     for (uint32_t at = 0; at < size;) {
         uint32_t len = (uint32_t)strlen(f->uids + at);
         uint32_t s = hash_bytes((const uint8_t *)f->uids + at, len) & f->uid_mask;
@@ -124,7 +129,7 @@ int ef_facts_uids(ef_facts *f, const char *joined, uint32_t size)
 
 int ef_is_registered(const ef_facts *f, const uint8_t *uid, size_t n)
 {
-    if (!f->uid_slot) return 0;
+    if (!f->uid_slot || n < f->uid_common || memcmp(uid, f->uids, f->uid_common)) return 0;
     for (uint32_t s = hash_bytes(uid, n) & f->uid_mask; f->uid_slot[s]; s = (s + 1) & f->uid_mask) {
         const char *known = f->uids + f->uid_slot[s] - 1;
         if (strlen(known) == n && !memcmp(known, uid, n)) return 1;
@@ -163,6 +168,9 @@ uint16_t ef_dict_vr(const ef_facts *f, uint32_t tag)
 
 static uint32_t nested_hash(uint64_t path, uint32_t rule) { return mix((uint32_t)(path ^ path >> 32) + rule * 0x9e3779b9u); }
 
+/* Whether a verb's new value is the caller's to give. */
+static int waits(int verb) { return verb == EF_CLEAN_TEXT || verb == EF_CLEAN_IMAGE || verb == EF_SHIFT_DATE; }
+
 int ef_matcher_index(ef_matcher *m)
 {
     uint32_t size = table_size(m->n_rules);
@@ -196,6 +204,9 @@ int ef_matcher_index(ef_matcher *m)
     for (uint32_t i = 0; i < m->n_rules; i++)
         if (m->rules[i].creator >= 0) m->by_creator[m->creator_start[m->rules[i].creator] + next[m->rules[i].creator]++] = i;
     free(next);
+    m->waits = (uint8_t)waits(m->default_verb);
+    for (uint32_t i = 0; i < m->n_rules; i++) m->waits |= (uint8_t)(waits(m->rules[i].root) | waits(m->rules[i].nested));
+    for (uint32_t i = 0; i < m->n_nested; i++) m->waits |= (uint8_t)waits(m->nested[i].verb);
     for (uint32_t i = 0; i < m->n_nested; i++) {
         const ef_nested *x = &m->nested[i];
         if (x->rule >= m->n_rules) continue;

@@ -1,8 +1,5 @@
 /* Edits and input become the segments of the new data set. */
-#include "core.h"
-
-#include <stdlib.h>
-#include <string.h>
+#include "output.h"
 
 static int fail(ef_error *err, int status, const ef_edit *e)
 {
@@ -11,52 +8,6 @@ static int fail(ef_error *err, int status, const ef_edit *e)
     err->vr = e ? e->vr : 0;
     err->at = e ? e->at : 0;
     return status;
-}
-
-static uint8_t *room(ef_output *o, size_t n)
-{
-    if (o->cap - o->len < n) {
-        size_t cap = o->cap ? o->cap : 16384;
-        while (cap - o->len < n) cap *= 2;
-        uint8_t *grown = realloc(o->bytes, cap);
-        if (!grown) return NULL;
-        o->bytes = grown;
-        o->cap = cap;
-    }
-    return o->bytes + o->len;
-}
-
-static int add_segment(ef_output *o, uint64_t at, uint64_t len, int is_new)
-{
-    if (!len) return EF_OK;
-    if (o->n_seg && is_new && o->seg[o->n_seg - 1].is_new) { o->seg[o->n_seg - 1].len += len; return EF_OK; }
-    if (o->n_seg == o->cap_seg) {
-        size_t cap = o->cap_seg ? 2 * o->cap_seg : 8;
-        ef_segment *grown = realloc(o->seg, cap * sizeof *grown);
-        if (!grown) return EF_NO_MEMORY;
-        o->seg = grown;
-        o->cap_seg = cap;
-    }
-    o->seg[o->n_seg++] = (ef_segment){at, len, is_new};
-    return EF_OK;
-}
-
-static int add_new(ef_output *o, const uint8_t *bytes, size_t n)
-{
-    uint8_t *to = room(o, n);
-    if (!to) return EF_NO_MEMORY;
-    if (n) memcpy(to, bytes, n);
-    int status = add_segment(o, o->len, n, 1);
-    o->len += n;
-    return status;
-}
-
-static int add_range(ef_input *in, ef_output *o, uint64_t at, uint64_t n)
-{
-    if (n >= EF_INLINE) return add_segment(o, at, n, 0);
-    const uint8_t *bytes = n ? ef_at(in, at, (size_t)n) : NULL;
-    if (n && !bytes) return EF_IO;
-    return n ? add_new(o, bytes, (size_t)n) : EF_OK;
 }
 
 static int pad_of(uint16_t vr)
@@ -79,11 +30,6 @@ static int64_t new_size(const ef_edit *e, const ef_matcher *m, const ef_value *v
     case EF_WAIT: return v->bytes ? (int64_t)(e->length_size + value_length(v)) : (int64_t)e->size;
     }
     return 0;
-}
-
-static void put_length(uint8_t *to, uint32_t length, int size, int be)
-{
-    for (int i = 0; i < size; i++) to[be ? size - 1 - i : i] = (uint8_t)(length >> (8 * i));
 }
 
 static int add_edit(ef_input *in, ef_output *o, const ef_edits *all, const ef_matcher *m, const ef_edit *e, const ef_value *v,
@@ -120,7 +66,7 @@ int ef_splice(ef_input *in, const ef_edits *e, const ef_matcher *m, const ef_val
     static const ef_value none;
     uint64_t pos = e->start;
     int status = EF_OK;
-    memset(out, 0, sizeof *out);
+    ef_output_clear(out);
     memset(err, 0, sizeof *err);
     if (!e->effective) {            /* nothing to change: the input as it is, group lengths too */
         if (add_segment(out, pos, in->size - pos, 0)) return fail(err, EF_NO_MEMORY, NULL);
@@ -139,8 +85,16 @@ int ef_splice(ef_input *in, const ef_edits *e, const ef_matcher *m, const ef_val
         if (status && !err->status) fail(err, status, x);
     }
     free(growth);
-    if (!status && (status = add_range(in, out, pos, in->size - pos))) fail(err, status, NULL);
+    if (!status) status = add_range(in, out, pos, in->size - pos);
+    if (!status) status = seal(out);
+    if (status && !err->status) fail(err, status, NULL);
     return status;
+}
+
+void ef_output_clear(ef_output *out)
+{
+    out->len = out->sealed = out->n_seg = out->effective = 0;
+    out->n_watch = 0;
 }
 
 void ef_output_free(ef_output *out)

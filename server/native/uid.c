@@ -108,8 +108,10 @@ static void finish(ef_sha256 s, uint64_t before, const uint8_t *msg, size_t n, u
     if (n >= 56) { ef_sha256_block(&s, block); memset(block, 0, sizeof block); }
     for (int i = 0; i < 8; i++) block[63 - i] = (uint8_t)(bits >> (8 * i));
     ef_sha256_block(&s, block);
-    for (int i = 0; i < 8; i++)
-        for (int j = 0; j < 4; j++) out[4 * i + j] = (uint8_t)(s.h[i] >> (24 - 8 * j));
+    for (int i = 0; i < 8; i++, out += 4) {
+        out[0] = (uint8_t)(s.h[i] >> 24); out[1] = (uint8_t)(s.h[i] >> 16);
+        out[2] = (uint8_t)(s.h[i] >> 8); out[3] = (uint8_t)s.h[i];
+    }
 }
 
 /* ---- MD5 --------------------------------------------------------------------------------------------------------- */
@@ -228,7 +230,7 @@ size_t ef_uid_map(const ef_uid_key *k, const uint8_t *uid, size_t n, char out[72
     } while (x);
     while (*p == '0' && p < digits + sizeof digits - 1) p++;
     size_t nd = (size_t)(digits + sizeof digits - p);
-    memcpy(out, k->root, k->root_len);
+    memcpy(out, k->root, sizeof k->root);
     memcpy(out + k->root_len, p, nd);
     return k->root_len + nd;
 }

@@ -69,7 +69,7 @@ def compiled(text: dict[str, Any]) -> Plan:
 
 def examine(plan: Plan, data: bytes) -> tuple[Examined, bytes]:
     """An instance examined, and its output."""
-    examined = Deidentifier(plan, KEYS).examine(Source(data), trace=True)
+    examined = Deidentifier(plan, KEYS).examine(Source(data))
     output = examined.output
     parts = [part if isinstance(part, bytes) else output.source.read(*part) for part in output.segments]
     return examined, b"".join(parts)
@@ -234,7 +234,7 @@ def test_items_that_go_whole_and_decisions_by_content() -> None:
     data = synth.sr(4, elements=150)
     source = Source(data)
     deidentifier = Deidentifier(plan, KEYS)
-    plain = deidentifier.examine(source, trace=True)
+    plain = deidentifier.examine(source)
     items = [row for row in core.elements(source, plain.meta) if row[0] == 0xFFFEE000 and row[2] == 1]
     second = next(i for i, row in enumerate(items) if i and row[3] > 0)
     texts = [row for row in core.elements(source, plain.meta) if row[0] == 0x0040A010]
@@ -267,7 +267,7 @@ def test_what_would_be_refused_is_refused_in_the_same_words() -> None:
     for name, data, _ in hostile.hostile():
 
         def show(data: bytes = data) -> None:
-            list(decisions(deidentifier.examine(Source(data), trace=True), plan, kept=True, values=True))
+            list(decisions(deidentifier.examine(Source(data)), plan, kept=True, values=True))
 
         expected = outcome(lambda data=data: deidentifier.deidentify(Source(data)))
         assert outcome(show) == expected, name

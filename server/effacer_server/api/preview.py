@@ -115,7 +115,7 @@ class Previewer:
         """
         about.plan_fingerprint = self._fingerprint
         try:
-            examined = self._deidentifier.examine(source(), trace=True)
+            examined = self._deidentifier.examine(source())
             found = decisions(examined, self._plan, kept=self._kept, values=self._values)
         except Exception as error:
             about.status.CopyFrom(describe(error))

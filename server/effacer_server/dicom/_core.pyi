@@ -61,6 +61,14 @@ def elements(
     source: Source, start: int, implicit: bool, big_endian: bool, facts: Facts
 ) -> list[tuple[int, str, int, int, int, int]]: ...
 def splice(source: Source, edits: Edits, values: dict[int, bytes]) -> list[bytes | tuple[int, int]]: ...
+def rewrite(
+    source: Source,
+    start: int,
+    implicit: bool,
+    big_endian: bool,
+    matcher: Matcher,
+    overrides: Sequence[tuple[int, int, int]],
+) -> tuple[list[bytes | tuple[int, int]], int, list[bytes | None]] | None: ...
 def capture(
     source: Source, start: int, implicit: bool, big_endian: bool, facts: Facts, tags: tuple[int, ...]
 ) -> list[tuple[int, str, bytes]]: ...

@@ -16,7 +16,7 @@ cdef extern from "<unistd.h>" nogil:
     ssize_t pread(int fd, void *to, size_t n, int64_t at)
 
 cdef extern from "core.h" nogil:
-    int EF_OK, EF_WATCHED, EF_WAIT, EF_CUT, EF_SET, EF_PATCH, EF_DROP, EF_INSERT, EF_PH_UID, EF_VALUE_TOO_LONG
+    int EF_OK, EF_TWO_STEPS, EF_WATCHED, EF_WAIT, EF_CUT, EF_SET, EF_PATCH, EF_DROP, EF_INSERT, EF_PH_UID, EF_VALUE_TOO_LONG
     uint64_t EF_ROOT_PATH
     size_t EF_AHEAD_MOST
 
@@ -99,6 +99,7 @@ cdef extern from "core.h" nogil:
         ef_nested *nested
         uint32_t n_nested
         uint8_t default_verb
+        uint8_t waits
         ef_insert *inserts
         uint32_t n_inserts
         uint32_t *watch
@@ -127,6 +128,7 @@ cdef extern from "core.h" nogil:
     ctypedef struct ef_watch:
         uint32_t tag
         uint8_t present
+        uint8_t is_new
         int64_t edit
         uint64_t at
         uint64_t size
@@ -188,14 +190,21 @@ cdef extern from "core.h" nogil:
 
     ctypedef struct ef_output:
         uint8_t *bytes
+        size_t cap
         ef_segment *seg
         size_t n_seg
+        size_t cap_seg
+        size_t effective
+        ef_watch *watch
+        uint32_t n_watch
 
     ctypedef struct ef_value:
         const uint8_t *bytes
         size_t len
 
     int ef_splice(ef_input *input, const ef_edits *e, const ef_matcher *m, const ef_value *values, ef_output *out, ef_error *err)
+    int ef_rewrite(ef_input *input, uint64_t start, ef_encoding enc, const ef_matcher *m, const ef_override *overrides,
+                   size_t n_overrides, ef_output *out, ef_error *err)
     void ef_output_free(ef_output *out)
 
     ctypedef struct ef_captured:
@@ -668,24 +677,32 @@ cdef object _row_refusal(Source source, ef_error *err, ef_rows *rows):
     return source.refusal(err)
 
 
+cdef ef_override *_overrides(overrides) except? NULL:
+    """To be freed by the caller; NULL for none."""
+    cdef size_t i
+    cdef ef_override *given
+    if not overrides:
+        return NULL
+    given = <ef_override *> calloc(len(overrides), sizeof(ef_override))
+    if not given:
+        raise MemoryError
+    for i, (at, verb, rule) in enumerate(overrides):
+        given[i].at = at
+        given[i].verb = verb
+        given[i].rule = rule
+        if i and given[i].at <= given[i - 1].at:
+            free(given)
+            raise ValueError("overrides must ascend")
+    return given
+
+
 def scan(Source source, uint64_t start, bint implicit, bint big_endian, Matcher matcher, overrides, bint trace):
     cdef Edits edits = Edits.__new__(Edits)
     cdef ef_error err
     cdef ef_encoding enc
     cdef int status
-    cdef size_t n = len(overrides), i
-    cdef ef_override *given = NULL
-    if n:
-        given = <ef_override *> calloc(n, sizeof(ef_override))
-        if not given:
-            raise MemoryError
-        for i, (at, verb, rule) in enumerate(overrides):
-            given[i].at = at
-            given[i].verb = verb
-            given[i].rule = rule
-            if i and given[i].at <= given[i - 1].at:
-                free(given)
-                raise ValueError("overrides must ascend")
+    cdef size_t n = len(overrides)
+    cdef ef_override *given = _overrides(overrides)
     edits.trace.most = _MOST_ROWS
     enc.implicit = implicit
     enc.big_endian = big_endian
@@ -718,6 +735,43 @@ def elements(Source source, uint64_t start, bint implicit, bint big_endian, Fact
         ef_rows_free(&rows)
 
 
+# Memory of outputs that are gone, as that of edits.
+cdef enum:
+    _KEPT_OUTPUTS = 8
+    _MOST_KEPT_OUTPUT = 1 << 20     # bytes
+cdef ef_output _outputs[_KEPT_OUTPUTS]
+cdef int _n_outputs = 0
+
+
+cdef void _take_output(ef_output *out) noexcept:
+    global _n_outputs
+    if _n_outputs:
+        _n_outputs -= 1
+        out[0] = _outputs[_n_outputs]
+    else:
+        memset(out, 0, sizeof(ef_output))
+
+
+cdef void _give_output(ef_output *out) noexcept:
+    global _n_outputs
+    if _n_outputs < _KEPT_OUTPUTS and out.cap <= _MOST_KEPT_OUTPUT and out.cap_seg * sizeof(ef_segment) <= _MOST_KEPT_OUTPUT:
+        _outputs[_n_outputs] = out[0]
+        _n_outputs += 1
+    else:
+        ef_output_free(out)
+
+
+cdef list _segments(ef_output *out):
+    cdef size_t i
+    segments = []
+    for i in range(out.n_seg):
+        if out.seg[i].is_new:
+            segments.append(PyBytes_FromStringAndSize(<char *> out.bytes + out.seg[i].at, <Py_ssize_t> out.seg[i].len))
+        else:
+            segments.append((out.seg[i].at, out.seg[i].len))
+    return segments
+
+
 def splice(Source source, Edits edits, dict values):
     cdef ef_error err
     cdef ef_output out
@@ -738,21 +792,56 @@ def splice(Source source, Edits edits, dict values):
                 raise IndexError(at)
             given[<size_t> at].bytes = <const uint8_t *> PyBytes_AS_STRING(value)
             given[<size_t> at].len = PyBytes_GET_SIZE(value)
+    _take_output(&out)
     with nogil:
         status = ef_splice(&source.input, &edits.e, &edits.matcher.m, given, &out, &err)
     free(given)
     try:
         if status:
             raise source.refusal(&err)
-        segments = []
-        for i in range(out.n_seg):
-            if out.seg[i].is_new:
-                segments.append(PyBytes_FromStringAndSize(<char *> out.bytes + out.seg[i].at, <Py_ssize_t> out.seg[i].len))
-            else:
-                segments.append((out.seg[i].at, out.seg[i].len))
-        return segments
+        return _segments(&out)
     finally:
-        ef_output_free(&out)
+        _give_output(&out)
+
+
+def rewrite(Source source, uint64_t start, bint implicit, bint big_endian, Matcher matcher, overrides):
+    """None, or (segments, number of changes, value of each watched tag or None)."""
+    cdef ef_error err
+    cdef ef_encoding enc
+    cdef ef_output out
+    cdef ef_watch *x
+    cdef int status
+    cdef uint32_t i
+    cdef size_t n = len(overrides)
+    cdef ef_override *given
+    cdef bytes value
+    if matcher.m.waits:
+        return None
+    given = _overrides(overrides)
+    enc.implicit = implicit
+    enc.big_endian = big_endian
+    _take_output(&out)
+    with nogil:
+        status = ef_rewrite(&source.input, start, enc, &matcher.m, given, n, &out, &err)
+    free(given)
+    try:
+        if status == EF_TWO_STEPS:
+            return None
+        if status:
+            raise source.refusal(&err)
+        finals = []
+        for i in range(out.n_watch):
+            x = &out.watch[i]
+            if not x.present:
+                finals.append(None)
+            elif x.is_new:
+                value = PyBytes_FromStringAndSize(<char *> out.bytes + x.at, <Py_ssize_t> x.size)
+                finals.append(value)
+            else:
+                finals.append(source.near(x.at, x.size))
+        return _segments(&out), out.effective, finals
+    finally:
+        _give_output(&out)
 
 
 def capture(Source source, uint64_t start, bint implicit, bint big_endian, Facts facts, tuple tags):

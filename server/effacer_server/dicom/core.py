@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from typing import cast
+from typing import NamedTuple, cast
 
 from effacer_server.dicom import _core, facts
 from effacer_server.dicom._core import Edits, Source
@@ -22,9 +22,11 @@ __all__ = [
     "SOP_CLASS_UID",
     "SOP_INSTANCE_UID",
     "STUDY_INSTANCE_UID",
+    "WATCHED",
     "Edits",
     "Matcher",
     "Meta",
+    "Rewritten",
     "Source",
     "capture",
     "elements",
@@ -32,6 +34,7 @@ __all__ = [
     "is_uid",
     "map_uid",
     "read_meta",
+    "rewrite",
     "scan",
     "splice",
     "text_of",
@@ -41,6 +44,9 @@ SOP_CLASS_UID = 0x00080016
 SOP_INSTANCE_UID = 0x00080018
 STUDY_INSTANCE_UID = 0x0020000D
 SERIES_INSTANCE_UID = 0x0020000E
+
+#: Root elements whose new value is told, in the order of the attributes of Rewritten.
+WATCHED = (SOP_CLASS_UID, SOP_INSTANCE_UID, STUDY_INSTANCE_UID, SERIES_INSTANCE_UID)
 
 _IMPLICIT = "1.2.840.10008.1.2"
 _EXPLICIT = "1.2.840.10008.1.2.1"
@@ -80,6 +86,23 @@ class Meta:
     encapsulated: bool
 
 
+class Rewritten(NamedTuple):
+    """A new data set.
+
+    Attributes:
+        segments: new bytes, or (offset, length) of the source.
+        changes: number of edits this took.
+        sop_class, instance, study, series: values of these root elements as they are now; None where there is none.
+    """
+
+    segments: list[bytes | tuple[int, int]]
+    changes: int
+    sop_class: bytes | None
+    instance: bytes | None
+    study: bytes | None
+    series: bytes | None
+
+
 class Matcher(_core.Matcher):
     """A plan, compiled for one SOP class and one encoding. Immutable; threads share it."""
 
@@ -105,10 +128,8 @@ class Matcher(_core.Matcher):
                 the rule decides takes this verb instead of the rule's nested one.
             derivation: how new UIDs come from old ones, as in policy.plan.Keys.
         """
-        watch = (SOP_CLASS_UID, SOP_INSTANCE_UID, STUDY_INSTANCE_UID, SERIES_INSTANCE_UID)
-        facts_ = _facts()
-        made = super().__new__(cls, facts_, rules, default_verb, inserts, watch, uid_key, uid_root, nested, derivation)
-        return cast(Matcher, made)
+        arguments = (rules, default_verb, inserts, WATCHED, uid_key, uid_root, nested, derivation)
+        return cast(Matcher, super().__new__(cls, _facts(), *arguments))
 
 
 @cache
@@ -258,6 +279,24 @@ def splice(source: Source, edits: Edits, values: dict[int, bytes]) -> list[bytes
         values: for each pending edit its new value, unpadded.
     """
     return _core.splice(source, edits, values)
+
+
+def rewrite(
+    source: Source, meta: Meta, matcher: Matcher, overrides: Sequence[tuple[int, int, int]] = ()
+) -> Rewritten | None:
+    """`scan` and `splice` in one walk, without edits in between: the same bytes in less time.
+
+    Args:
+        source, meta, matcher, overrides: as in `scan`.
+
+    Returns:
+        None where that cannot be: some edit may wait for a value, or whether a group length stays is not known in time.
+
+    Raises:
+        Refused: as `scan` and `splice`.
+    """
+    found = _core.rewrite(source, meta.start, meta.implicit, meta.big_endian, matcher, overrides)
+    return None if found is None else Rewritten(found[0], found[1], *found[2])
 
 
 def capture(source: Source, meta: Meta, tags: tuple[int, ...]) -> dict[int, tuple[str, bytes]]:

@@ -1,11 +1,10 @@
 """One instance, from the bytes that came to the bytes that may leave.
 
-    meta   preamble and file meta are read, never copied
+    meta    preamble and file meta are read, never copied
     content what content rules say about items of content trees, where the plan has such rules
-    scan   one native walk: what the plan changes, as edits
-    values what only Python can give for some of them: dates
-    splice the new data set as segments; unchanged bytes are ranges of the source
-    head   a new preamble and file meta in front
+    rewrite one native walk: the new data set as segments; unchanged bytes are ranges of the source. Where a new value
+            takes Python (dates), it is three steps: scan (what the plan changes, as edits), values, splice
+    head    a new preamble and file meta in front
 
 What cannot be done whole is Refused: nothing of it leaves.
 """
@@ -34,6 +33,7 @@ IMPLEMENTATION_VERSION_NAME = "EFFACER_0_1"
 
 # (0002,0002) is written by us, so that it may not hold just anything. Source: PS3.5 §9.1.
 _SOP_CLASS = re.compile(r"[0-9.]{0,64}\Z")
+_SOP_CLASS_TAG = (core.SOP_CLASS_UID,)
 # SOP classes come from files: a stream of invented ones must not grow us.
 _MOST_MATCHERS = 512
 
@@ -117,34 +117,38 @@ class Deidentifier:
         Raises:
             Refused: the instance cannot be read or changed whole; see errors.Reason.
         """
-        return self.examine(source).output
+        source, meta, found_class = self._open(source)
+        matcher = self._matcher(meta, found_class)
+        decided = self._content.overrides(source, meta, matcher) if self._content else ()
+        new = core.rewrite(source, meta, matcher, decided)
+        if new is None:
+            new = _in_steps(source, meta, core.scan(source, meta, matcher, decided), self._keys)[0]
+        return self._output(source, meta, found_class, new)
 
-    def examine(self, source: Source, *, trace: bool = False) -> Examined:
-        """As `deidentify`, with what led to the output.
+    def examine(self, source: Source) -> Examined:
+        """As `deidentify`, with what was decided for every element."""
+        source, meta, found_class = self._open(source)
+        matcher = self._matcher(meta, found_class)
+        decided = self._content.overrides(source, meta, matcher) if self._content else ()
+        edits = core.scan(source, meta, matcher, decided, trace=True)
+        new, given = _in_steps(source, meta, edits, self._keys)
+        return Examined(self._output(source, meta, found_class, new), meta, edits, given)
 
-        Args:
-            source: as in `deidentify`.
-            trace: whether the edits tell what was decided for every element.
-        """
+    def _open(self, source: Source) -> tuple[Source, Meta, str]:
+        """The source, inflated where it is deflated; its meta; its SOP class."""
         meta = core.read_meta(source)
-        deflated = meta.deflated
-        if deflated:
+        if meta.deflated:
             source = core.inflate(source, meta, self._limits.inflated_bytes)
         # The data set's own word decides; the file meta's stands in where there is none.
-        found = core.capture(source, meta, (core.SOP_CLASS_UID,)).get(core.SOP_CLASS_UID)
-        own_class = (core.text_of(found[1]) if found else "") or meta.sop_class
-        matcher = self._matcher(meta, own_class)
-        decided = self._content.overrides(source, meta, matcher) if self._content else ()
-        edits = core.scan(source, meta, matcher, decided, trace=trace)
-        given = values.resolve(source, meta, edits, self._keys)
-        segments = core.splice(source, edits, given)
-        instance = _own_uid(edits.final(core.SOP_INSTANCE_UID), core.SOP_INSTANCE_UID)
-        study = _uid(edits.final(core.STUDY_INSTANCE_UID), core.STUDY_INSTANCE_UID)
-        series = _uid(edits.final(core.SERIES_INSTANCE_UID), core.SERIES_INSTANCE_UID)
-        sop_class = core.text_of(edits.final(core.SOP_CLASS_UID) or b"") or own_class
-        if not _SOP_CLASS.match(sop_class):
-            raise Refused(Reason.BAD_SOP_CLASS, core.SOP_CLASS_UID, "UI")
-        if deflated:
+        found = core.capture(source, meta, _SOP_CLASS_TAG).get(core.SOP_CLASS_UID)
+        return source, meta, (core.text_of(found[1]) if found else "") or meta.sop_class
+
+    def _output(self, source: Source, meta: Meta, found_class: str, new: core.Rewritten) -> Output:
+        segments = new.segments
+        instance = _own_uid(new.instance, core.SOP_INSTANCE_UID)
+        study, series = _uid(new.study, core.STUDY_INSTANCE_UID), _uid(new.series, core.SERIES_INSTANCE_UID)
+        sop_class = _class(new.sop_class) or _class(found_class.encode())
+        if meta.deflated:
             segments = [_deflate(source, segments)]
         kept = self._file_meta(source, meta) if self._plan.file_meta else b""
         head = file_head(sop_class, instance, meta.transfer_syntax, kept)
@@ -152,12 +156,20 @@ class Deidentifier:
             segments[0] = head + segments[0]
         else:
             segments.insert(0, head)
-        size = sum(len(part) if isinstance(part, bytes) else part[1] for part in segments)
+        size = sum([len(part) if isinstance(part, bytes) else part[1] for part in segments])
         source.rest()  # the window it was read through serves the next instance, while it is in the processor's cache
-        output = Output(
-            study, series, instance, sop_class, meta.transfer_syntax, size, segments, source, edits.count, deflated
+        return Output(
+            study,
+            series,
+            instance,
+            sop_class,
+            meta.transfer_syntax,
+            size,
+            segments,
+            source,
+            new.changes,
+            meta.deflated,
         )
-        return Examined(output, meta, edits, given)
 
     def _file_meta(self, source: Source, meta: Meta) -> bytes:
         """The elements of the source's file meta that the plan keeps, encoded."""
@@ -176,6 +188,13 @@ class Deidentifier:
                     self._matchers.clear()
                 self._matchers[key] = found
         return found
+
+
+def _in_steps(source: Source, meta: Meta, edits: core.Edits, keys: Keys) -> tuple[core.Rewritten, dict[int, bytes]]:
+    """The new data set of what was scanned; and the values given for what waited for one, by index."""
+    given = values.resolve(source, meta, edits, keys)
+    segments = core.splice(source, edits, given)
+    return core.Rewritten(segments, edits.count, *map(edits.final, core.WATCHED)), given
 
 
 def compile_matcher(plan: Plan, keys: Keys, sop_class: str, implicit: bool, big_endian: bool) -> core.Matcher:
@@ -261,6 +280,14 @@ def _own_uid(value: bytes | None, tag: int) -> str:
 
 # Those of study and series come again with every instance of theirs.
 _uid = lru_cache(maxsize=256)(_own_uid)
+
+
+@lru_cache(maxsize=256)
+def _class(value: bytes | None) -> str:
+    text = core.text_of(value or b"")
+    if not _SOP_CLASS.match(text):
+        raise Refused(Reason.BAD_SOP_CLASS, core.SOP_CLASS_UID, "UI")
+    return text
 
 
 def _deflate(source: Source, segments: Sequence[Segment]) -> bytes:

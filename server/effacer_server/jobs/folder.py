@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -154,8 +153,12 @@ class FolderRun:
         held = 0
         try:
             for path in paths:
-                if self._attempt(path, results, partial(self._prepare, path, works)):
-                    held += works[-1].held
+                try:
+                    works.append(self._prepare(path))
+                except Exception as error:
+                    results.append(_failure(path, error))
+                    continue
+                held += works[-1].held
                 if held > _HELD_BYTES:
                     self._write_all(works, results)
                     held = 0
@@ -164,7 +167,7 @@ class FolderRun:
             _let_go(works)
         return results
 
-    def _prepare(self, path: str, works: list[_Work]) -> None:
+    def _prepare(self, path: str) -> _Work:
         """Reads and changes the header; nothing is written yet."""
         reader = _open(f"{self._source}/{path}")
         try:
@@ -179,41 +182,37 @@ class FolderRun:
         except BaseException:
             reader.close()
             raise
-        works.append(_Work(path, reader, output, key))
+        return _Work(path, reader, output, key)
 
     def _write_all(self, works: list[_Work], results: list[FileResult]) -> None:
-        for step in (self._write, self._commit):
-            for work in works:
-                if not work.failed:
-                    work.failed = not self._attempt(work.path, results, partial(step, work))
-        results += [FileResult(work.path, output=work.key) for work in works if not work.failed]
+        for work in works:
+            try:
+                work.writer = self._blobs.create(work.key)
+                write(work.output, work.reader, work.writer)
+                work.writer.flush()
+            except Exception as error:
+                results.append(_failure(work.path, error))
+                work.failed = True
+        for work in works:
+            if work.failed or work.writer is None:
+                continue
+            try:
+                work.writer.commit()
+                results.append(FileResult(work.path, work.key))
+            except Exception as error:
+                results.append(_failure(work.path, error))
         _let_go(works)
 
-    def _write(self, work: _Work) -> None:
-        work.writer = self._blobs.create(work.key)
-        write(work.output, work.reader, work.writer)
-        work.writer.flush()
 
-    @staticmethod
-    def _commit(work: _Work) -> None:
-        assert work.writer is not None
-        work.writer.commit()
-
-    @staticmethod
-    def _attempt(path: str, results: list[FileResult], step: Callable[[], None]) -> bool:
-        """Takes a step with one file; a failure becomes its result."""
-        try:
-            step()
-            return True
-        except Refused as refused:
-            results.append(FileResult(path, "", str(refused.reason), refused.tag, refused.vr, refused.position))
-        except (OSError, EffacerError):
-            results.append(FileResult(path, reason=str(Reason.IO)))
-        except Exception as error:
-            # The type says where to look; its text could hold a value.
-            log.error("a file failed with %s", type(error).__name__)
-            results.append(FileResult(path, reason=str(Reason.INTERNAL)))
-        return False
+def _failure(path: str, error: Exception) -> FileResult:
+    """What a file's error leaves in the report."""
+    if isinstance(error, Refused):
+        return FileResult(path, "", str(error.reason), error.tag, error.vr, error.position)
+    if isinstance(error, OSError | EffacerError):
+        return FileResult(path, reason=str(Reason.IO))
+    # The type says where to look; its text could hold a value.
+    log.error("a file failed with %s", type(error).__name__)
+    return FileResult(path, reason=str(Reason.INTERNAL))
 
 
 @dataclass(slots=True)

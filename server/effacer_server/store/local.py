@@ -118,9 +118,23 @@ class LocalWriter(Writer):
         self._buffer: bytearray | None = None
         self._view = memoryview(b"")
         self._filled = 0
+        # What came first, as long as nothing else has to be gathered with it: most objects are a header and a range.
+        self._first: bytes | None = None
+        self._begun = False
 
     @_translating
     def write(self, data: bytes | bytearray | memoryview) -> None:
+        if not self._begun and type(data) is bytes:
+            self._open_fd()
+            self._first, self._begun = data, True
+        else:
+            self._gather(data)
+
+    def _gather(self, data: bytes | bytearray | memoryview) -> None:
+        self._begun = True
+        if self._first is not None:
+            first, self._first = self._first, None
+            self._gather(first)
         with memoryview(data) as view, view.cast("B") as rest:
             done = 0
             while done < len(rest):
@@ -137,6 +151,8 @@ class LocalWriter(Writer):
         end = at + size
         if size >= _SPLICE_BYTES:
             at = self._splice(reader.fd, at, end)
+        if at < end:
+            self._gather(b"")
         while at < end:
             room = min(self._room(), end - at)
             got = os.preadv(reader.fd, [self._view[self._filled : self._filled + room]], at)
@@ -155,9 +171,12 @@ class LocalWriter(Writer):
         pipe = self._blobs.take_pipe()
         if pipe is None:
             return at
-        begun, pending = at, 0
+        begun, pending, self._begun = at, 0, True
         try:
-            if self._filled > _PIPE_BYTES // 2:
+            if self._first is not None and len(self._first) <= _PIPE_BYTES // 2:
+                pending = os.write(pipe[1], self._first)
+                self._first = None
+            elif self._first is not None or self._filled > _PIPE_BYTES // 2:
                 self._flush()
             elif self._filled:
                 pending = os.write(pipe[1], self._view[: self._filled])
@@ -238,6 +257,9 @@ class LocalWriter(Writer):
             self._flush()
 
     def _flush(self) -> None:
+        if self._first is not None:
+            _write_all(self._open_fd(), self._first)
+            self._first = None
         if self._filled:
             with self._view[: self._filled] as filled:
                 _write_all(self._open_fd(), filled)

@@ -3,7 +3,7 @@
  * What must hold: between the edits every byte of the input stands in the output, in its place; the new bytes are those
  * that were asked for; lengths of what encloses them are right, so that the output of an input that reads to its end
  * does so too, and one that the walk takes is taken; memory and window give the same; without effective edits the output
- * is the input. A value that does not fit its length field is refused. A broken promise aborts.
+ * is the input; the walk that writes at once gives the same bytes, or the same reason. A value that does not fit its length field is refused. A broken promise aborts.
  */
 #include "world.h"
 
@@ -91,7 +91,7 @@ static void check_structure(const choice *c, bytes out)
 static void splice(choice *c, ef_input *in, ef_input *window, const ef_edits *edits)
 {
     static uint8_t pool[0x10100];
-    ef_output result, other;
+    ef_output result = {0}, other = {0};
     ef_error err, again;
     int wide = 0;               /* a value that its length field cannot tell */
     if (!*pool) for (size_t i = 0; i < sizeof pool; i++) pool[i] = (uint8_t)('A' + i % 23);
@@ -121,6 +121,45 @@ static void splice(choice *c, ef_input *in, ef_input *window, const ef_edits *ed
     free(values);
 }
 
+/* Where a watched value is, in what was written at once, and of how many bytes; NULL: there is none. */
+static const uint8_t *watched(const choice *c, const ef_output *out, uint32_t i, uint64_t *size)
+{
+    const ef_watch *v = &out->watch[i];
+    *size = v->size;
+    if (!v->present) return NULL;
+    PROMISE(v->at <= (v->is_new ? out->len : c->whole.size) && v->size <= (v->is_new ? out->len : c->whole.size) - v->at);
+    return (v->is_new ? out->bytes : c->whole.data) + v->at;
+}
+
+/* One walk that writes at once comes to what scan and splice come to. scanned: what the scan said. */
+static void rewrite(const choice *c, ef_input *in, const ef_override *given, size_t n, const ef_edits *edits, int scanned)
+{
+    ef_output once = {0}, twice = {0};
+    ef_error err, other;
+    int status = ef_rewrite(in, c->start, c->enc, c->m, given, n, &once, &err);
+    if (status == EF_TWO_STEPS) {
+        PROMISE(c->m->waits || !c->m->n_inserts);
+    } else if (status || scanned) {
+        PROMISE(status == scanned && err.at <= c->whole.size);
+    } else {
+        PROMISE(ef_splice(in, edits, c->m, NULL, &twice, &other) == EF_OK && once.effective == edits->effective);
+        bytes a = world_join(&once, c->whole), b = world_join(&twice, c->whole);
+        PROMISE(a.size == b.size && !memcmp(a.data, b.data, a.size));
+        free((void *)a.data);
+        free((void *)b.data);
+        for (uint32_t i = 0; i < edits->n_watch; i++) {
+            const ef_watch *v = &edits->watch[i];
+            const ef_edit *x = v->edit >= 0 ? &edits->v[v->edit] : NULL;
+            const uint8_t *old = x ? edits->arena + x->new_at + x->length_size : c->whole.data + v->at;
+            uint64_t size, expected = x && x->kind == EF_SET ? x->new_len - x->length_size : x || !v->present ? 0 : v->size;
+            const uint8_t *value = watched(c, &once, i, &size);
+            PROMISE(value ? size == expected && !memcmp(value, old, size) : !expected);
+        }
+    }
+    ef_output_free(&once);
+    ef_output_free(&twice);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     ef_input memory, window;
@@ -135,7 +174,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     world_window(&window, &c, world_draw(&c, 2) != 0);
     if (!c.calm && world_draw(&c, 2) && ef_list(&memory, c.start, c.enc, world_facts(), &rows, &err) == EF_OK)
         given = world_overrides(&c, &rows, &n);
-    if (ef_scan(&memory, c.start, c.enc, c.m, given, n, &edits, NULL, &err) == EF_OK) splice(&c, &memory, &window, &edits);
+    int status = ef_scan(&memory, c.start, c.enc, c.m, given, n, &edits, NULL, &err);
+    rewrite(&c, &memory, given, n, &edits, status);
+    rewrite(&c, &window, given, n, &edits, status);
+    if (status == EF_OK) splice(&c, &memory, &window, &edits);
     ef_edits_free(&edits);
     ef_rows_free(&rows);
     free(given);
