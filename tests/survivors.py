@@ -13,8 +13,8 @@ from tests.canary import CHAIN, VALUE_OF, Canaries, Token
 from tests.mixes import COLUMNS, FULL_DATES, MODIFIED_DATES
 
 UNFORMATTED = 0x00700006
-# DateTime, Date, Time, ReferencedDateTime: what content items hold as dates. Source: PS3.3 §C.17.3, §C.18.7.
-CONTENT_DATES = (0x0040A120, 0x0040A121, 0x0040A122, 0x0040A13A)
+# Sequences whose items are judged as content items: without the option all of them would go.
+TREES = (0x0040A730, 0x00400555, 0x00400610, 0x0040B020)
 
 
 @cache
@@ -48,7 +48,15 @@ def survives(token: Token, edition: facts.Edition, options: tuple[str, ...]) -> 
     if token.creator:
         number = token.tag & 0xFFFF00FF
         return "retainSafePrivate" in options and (number, token.creator, token.vr) in safe(edition)
-    return _stays(token.tag, token.vr, edition, options)
+    return _stays(token.tag, token.vr, edition, options) and not _undated(token, edition, options)
+
+
+def _undated(token: Token, edition: facts.Edition, options: tuple[str, ...]) -> bool:
+    """Whether it is a date or time that no row names, in a tree that the option opened."""
+    inside = "cleanStructuredContent" in options and not set(token.around).isdisjoint(TREES)
+    if not inside or token.vr not in ("DA", "DT", "TM") or token.tag in table(edition):
+        return False
+    return FULL_DATES not in options and not (MODIFIED_DATES in options and token.vr == "TM")
 
 
 def _code(codes: Mapping[str, str], basic: str, options: tuple[str, ...]) -> tuple[str, str]:
@@ -77,9 +85,6 @@ def _stays(tag: int, vr: str, edition: facts.Edition, options: tuple[str, ...]) 
     if tag == UNFORMATTED and "cleanGraphics" in options:
         return False
     row = table(edition).get(tag)
-    if row is None and tag in CONTENT_DATES and "cleanStructuredContent" in options:
-        # Whole trees go in an edition that has no rows for these; where trees are opened, only an option keeps dates.
-        return FULL_DATES in options or (MODIFIED_DATES in options and vr == "TM")
     if row is None:
         return not (vr == "UI" and facts.uid_role(tag) in ("primary", "reference")) or "retainUids" in options
     code, option = _code(row.options, row.basic, options)
@@ -108,4 +113,5 @@ def _content(token: Token, edition: facts.Edition, options: tuple[str, ...]) -> 
         return False
     if kind in ("IMAGE", "COMPOSITE", "WAVEFORM", "UIDREF") and token.tag != VALUE_OF["UIDREF"][0]:
         return _stays(token.tag, token.vr, edition, options)
-    return verdict == "K" or (not verdict and _stays(token.tag, token.vr, edition, options))
+    stays = _stays(token.tag, token.vr, edition, options) and not _undated(token, edition, options)
+    return verdict == "K" or (not verdict and stays)

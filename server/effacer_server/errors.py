@@ -112,7 +112,8 @@ class Reason(StrEnum):
     ELEMENT_ORDER = "ELEMENT_ORDER"  # a private creator behind elements, where the plan depends on the creator
     VR_MISMATCH = "VR_MISMATCH"  # the VR in the file cannot take the action the plan has for the tag
     VALUE_TOO_LONG = "VALUE_TOO_LONG"  # a new value does not fit its length field
-    MISSING_UID = "MISSING_UID"  # study, series or SOP instance UID absent, empty or not one value
+    MISSING_UID = "MISSING_UID"  # study, series or SOP instance UID absent or empty
+    BAD_UID = "BAD_UID"  # study, series or SOP instance UID that is there and unfit: odd characters, too long, several
     BAD_SOP_CLASS = "BAD_SOP_CLASS"  # a SOP Class UID that is no UID
     INFLATE = "INFLATE"  # a deflated data set that does not inflate, or beyond the limit
     UID_COLLISION = "UID_COLLISION"  # the destination already holds an instance of the same name

@@ -92,6 +92,8 @@ int ef_facts_uids(ef_facts *f, const char *joined, uint32_t size);   /* C string
 void ef_facts_free(ef_facts *f);
 int ef_is_registered(const ef_facts *f, const uint8_t *uid, size_t n);
 int ef_is_standard(const ef_facts *f, uint32_t tag);
+/* Whether the dictionary has the tag; private elements and group lengths stand in none. */
+int ef_is_known(const ef_facts *f, uint32_t tag);
 /* VR of a tag by the dictionary; private elements, unknown tags: UN; private creators: LO; group lengths: UL. */
 uint16_t ef_dict_vr(const ef_facts *f, uint32_t tag);
 static inline uint32_t ef_sq_bit(uint32_t tag) { return (tag * 0x9e3779b1u) >> 16; }
@@ -126,6 +128,7 @@ typedef struct {
     int16_t creator;            /* index into creators, -1: none */
     uint8_t root, nested;       /* verbs */
     uint8_t by_path;            /* some ef_nested names it */
+    uint8_t as_attribute;       /* keeps what the dictionary says of the tag; text in the place of that is reset */
 } ef_rule;
 
 /* Right below the sequences of `path` (ef_path), this verb instead of the rule's nested one. */

@@ -153,16 +153,24 @@ void ef_facts_free(ef_facts *f)
     memset(f, 0, sizeof *f);
 }
 
-uint16_t ef_dict_vr(const ef_facts *f, uint32_t tag)
+static uint16_t find_vr(const ef_facts *f, uint32_t tag)
 {
-    if ((tag & 0xFFFF) == 0) return EF_VR('U', 'L');
-    if (tag & 0x10000) return (tag & 0xFF00) == 0 && (tag & 0xFFFF) >= 0x10 ? EF_VR('L', 'O') : EF_VR('U', 'N');
     for (uint32_t s = mix(tag) & f->dict_mask; f->dict_vr[s]; s = (s + 1) & f->dict_mask)
         if (f->dict_tag[s] == tag) return f->dict_vr[s];
     for (uint32_t i = 0; i < f->n_masked; i++)
         if ((tag & f->masked[i].mask) == f->masked[i].tag) return f->masked[i].vr;
-    return EF_VR('U', 'N');
+    return 0;
 }
+
+uint16_t ef_dict_vr(const ef_facts *f, uint32_t tag)
+{
+    if ((tag & 0xFFFF) == 0) return EF_VR('U', 'L');
+    if (tag & 0x10000) return (tag & 0xFF00) == 0 && (tag & 0xFFFF) >= 0x10 ? EF_VR('L', 'O') : EF_VR('U', 'N');
+    uint16_t vr = find_vr(f, tag);
+    return vr ? vr : EF_VR('U', 'N');
+}
+
+int ef_is_known(const ef_facts *f, uint32_t tag) { return tag & 0xFFFF && !(tag & 0x10000) && find_vr(f, tag); }
 
 /* ---- rules ------------------------------------------------------------------------------------------------------- */
 

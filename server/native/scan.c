@@ -8,6 +8,7 @@
 #define MAX_UIDS (1u << 16)     /* longest value of UIDs: as much as explicit VR can hold */
 #define MAX_ARENA (1u << 28)    /* new bytes of one instance */
 #define MAX_ZEROS (1u << 26)    /* longest value that is replaced by zeros */
+#define MAX_CREATOR (1u << 16)  /* longest value that may name a private creator: its padding may be anything */
 #define LARGEST_HEADER 20u      /* bytes that reading one element's header looks at */
 
 typedef struct {
@@ -411,12 +412,12 @@ static int private_creator(walk *w, frame *f, const element *e, int32_t *creator
     if (!w->m->n_creators || !(e->tag & 0x10000)) return EF_OK;
     uint16_t group = (uint16_t)(e->tag >> 16), number = (uint16_t)e->tag;
     if (number < 0x1000) {                      /* PS3.5 §7.8.1: elements 0x10-0xFF reserve blocks */
-        if (number < 0x10 || number > 0xFF || e->sequence || e->length > 256) return EF_OK;
+        if (number < 0x10 || number > 0xFF || e->sequence || e->length > MAX_CREATOR) return EF_OK;
         const uint8_t *v = ef_at(w->in, e->value_at, e->length);
         if (!v) return fail(w->err, EF_IO, e->tag, e->vr, e->value_at);
         uint32_t n = e->length;
-        while (n && (v[n - 1] == ' ' || v[n - 1] == 0)) n--;
-        while (n && *v == ' ') { v++; n--; }
+        while (n && v[n - 1] <= ' ') n--;           /* blanks, and what else shows nothing: line ends */
+        while (n && *v <= ' ') { v++; n--; }
         for (uint32_t c = 0; c < w->m->n_creators; c++) {
             if (strlen(w->m->creators[c]) != n || memcmp(w->m->creators[c], v, n)) continue;
             /* Elements of its block may have passed under another rule already. */
@@ -521,6 +522,25 @@ static int apply(walk *w, element *e, uint64_t limit, int verb, int32_t rule, in
     return EF_OK;
 }
 
+/* Whether anybody's words may stand in a value: PS3.5 Table 6.2-1. */
+static int holds_text(uint16_t vr)
+{
+    switch (vr) {
+    case EF_VR('A', 'E'): case EF_VR('C', 'S'): case EF_VR('L', 'O'): case EF_VR('L', 'T'): case EF_VR('P', 'N'): case EF_VR('S', 'H'):
+    case EF_VR('S', 'T'): case EF_VR('U', 'C'): case EF_VR('U', 'R'): case EF_VR('U', 'T'):
+        return 1;
+    }
+    return 0;
+}
+
+/* Text, or a name, under a tag that the dictionary has for something else. */
+static int is_other_text(const ef_facts *f, const element *e)
+{
+    if (!holds_text(e->match_vr)) return 0;
+    uint16_t known = ef_dict_vr(f, e->tag);
+    return known != VR_UN && known != e->match_vr && (e->match_vr == EF_VR('P', 'N') || !holds_text(known));
+}
+
 /* A group length goes if anything else is edited, which can be told at once only where something is or will be. */
 static int group_length(walk *w, const element *e)
 {
@@ -585,6 +605,8 @@ static int next_element(walk *w, frame *f)
         rule = decide(w, &e, creator, is_creator, &verb);
         if (given) { rule = given->rule; verb = given->verb; }
         if (reset && !((e.tag & 0x10000) && verb == EF_DELETE)) verb = EF_RESET;
+        if (verb == EF_KEEP && rule >= 0 && (uint32_t)rule < w->m->n_rules && w->m->rules[rule].as_attribute
+            && is_other_text(w->m->facts, &e)) verb = EF_RESET;
     }
     /* Kept whole because of what its tag should hold, a sequence would take everything it does hold along. */
     if (verb == EF_KEEP && rule != -1 && e.sequence && e.length) {

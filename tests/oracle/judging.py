@@ -23,9 +23,15 @@ VALUES = {
     0x0040A300: "NUM",
     0x0040A30A: "NUM",
 }
+TEXTS = ("AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT")
+CODE_MEANING, BY_PLACE = 0x00080104, 0x0040DB73
+# What an item keeps whose place alone is needed: RelationshipType, ValueType, its concept's name, ContinuityOfContent.
+FORM = (0x0040A010, VALUE_TYPE, CONCEPT_NAME, 0x0040A050)
 # Of several rules for one concept and value type the first of these holds.
 STRICT = (Verb.DELETE, Verb.RESET, Verb.REGEN_UID, Verb.SHIFT_DATE, Verb.KEEP)
 # What the choices of a code leave: nothing, the bare element, a value. Source: PS3.15 Table E.1-1a.
+# Around a private creator nothing counts that shows nothing.
+BLANKS = "".join(map(chr, range(0x21)))
 LEAVES = {"X": 0, "Z": 1, "D": 2, "U": 2, "U*": 2}
 NEEDS = {"1": 2, "1C": 2, "2": 1, "2C": 1, "3": 0}
 
@@ -33,9 +39,9 @@ NEEDS = {"1": 2, "1C": 2, "2": 1, "2C": 1, "3": 0}
 def private_creators(elements: list[Element]) -> dict[int, str]:
     """(group << 16 | block) -> creator, of one data set. Source: PS3.5 §7.8.1."""
     return {
-        (e.tag & 0xFFFF0000) | (e.tag & 0xFF): e.value.decode("latin-1").rstrip(" \0").lstrip(" ")
+        (e.tag & 0xFFFF0000) | (e.tag & 0xFF): e.value.decode("latin-1").strip(BLANKS)
         for e in elements
-        if e.tag >> 16 & 1 and 0x0010 <= e.tag & 0xFFFF <= 0x00FF
+        if e.tag >> 16 & 1 and 0x0010 <= e.tag & 0xFFFF <= 0x00FF and not e.read_items
     }
 
 
@@ -83,6 +89,11 @@ def settle(rule: Rule, sop_class: str, path: tuple[int, ...]) -> Verb:
     return {"X": Verb.DELETE, "Z": Verb.REMOVE, "D": Verb.RESET}[code]
 
 
+def opened(plan: Plan) -> set[int]:
+    """Tags of the sequences whose items the content rules judge."""
+    return {rule.tag for rule in plan.rules if rule.because == CLEAN_CONTENT and rule.verb == Verb.RECURSE}
+
+
 def judge_item(plan: Plan, elements: list[Element]) -> dict[int, Verb] | None:
     """Verbs for the value elements of an item below a sequence open to the content rules; None: the item goes whole.
 
@@ -105,10 +116,10 @@ def judge_item(plan: Plan, elements: list[Element]) -> dict[int, Verb] | None:
     if rule.verb == Verb.SHIFT_DATE:
         verbs = free_text
         for tag, kind in VALUES.items():
-            if kind in ("DATE", "DATETIME"):
+            if kind in ("DATE", "DATETIME", "TIME"):
                 verbs[tag] = Verb.SHIFT_DATE
             elif rule.value_type in ("", kind):
-                verbs[tag] = Verb.KEEP if kind == "TIME" else Verb.RESET
+                verbs[tag] = Verb.RESET
         return verbs
     uids = Verb.REGEN_UID if rule.verb == Verb.REGEN_UID else Verb.RESET
     return {tag: uids if kind == "UIDREF" else Verb.RESET for tag, kind in VALUES.items()}
@@ -133,5 +144,23 @@ def _text(element: Element) -> str:
 
 
 def is_action(rule: Rule) -> bool:
-    """Whether the caller asked for it by name: that comes before options and the profile."""
-    return rule.because.startswith("actions[")
+    """Whether the caller asked for it by name: that comes before options and the profile. Entering names nothing."""
+    return rule.because.startswith("actions[") and rule.verb != Verb.RECURSE
+
+
+def nobody_vouches(elements: list[Element], element: Element) -> bool:
+    """Whether an element that no rule names goes all the same in a tree that content rules opened: dates and times, and
+    what the sender says of codes of its own.
+    """
+    if element.tag == CODE_MEANING:
+        scheme = next((_text(e) for e in elements if e.tag == SCHEME and len(e.value) <= 256), "")
+        return scheme == "" or scheme.startswith("99")
+    return element.vr in ("DA", "DT", "TM") and not element.read_items
+
+
+def is_other_text(rule: Rule, tag: int, vr: str) -> bool:
+    """Whether a rule keeps an attribute for what it is, and this is text in its place."""
+    if rule.because.startswith(("actions[", "dicom.")) or rule.mask != 0xFFFFFFFF or rule.vr or rule.tag >> 16 & 1:
+        return False
+    known = facts.vr_of(tag)
+    return vr in TEXTS and known not in ("", "UN", vr) and (vr == "PN" or known not in TEXTS)

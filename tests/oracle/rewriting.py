@@ -11,7 +11,19 @@ from dataclasses import dataclass, replace
 from effacer_server.dicom import facts
 from effacer_server.errors import Reason
 from effacer_server.policy.plan import Keys, Plan, Rule, Stamp, Verb
-from tests.oracle.judging import CLEAN_CONTENT, creator_of, decide, is_action, judge_item, private_creators, settle
+from tests.oracle.judging import (
+    BY_PLACE,
+    FORM,
+    creator_of,
+    decide,
+    is_action,
+    is_other_text,
+    judge_item,
+    nobody_vouches,
+    opened,
+    private_creators,
+    settle,
+)
 from tests.oracle.reading import (
     ITEM,
     ITEM_END,
@@ -32,6 +44,7 @@ from tests.oracle.reading import (
 from tests.oracle.values import map_uids, pad, placeholder, shift_dates, shift_days
 
 CONTENT_SEQUENCE = 0x0040A730
+PLACE: dict[int, Verb] = {-1: Verb.RESET}  # in the place of an item's judgement: it stays, empty
 
 
 def new_header(element: Element, length: int) -> bytes:
@@ -65,6 +78,8 @@ class Rewriter:
         self.days = days
         self.stamped = {stamp.tag for stamp in plan.stamp}
         self.drop_group_lengths = False
+        self.opened = opened(plan) if plan.content else set()
+        self.by_place = False  # content items are referred to by their place
         self.decided: dict[tuple[int, str, str | None, str | None], Rule] = {}
 
     def decide(self, tag: int, vr: str, creators: dict[int, str]) -> Rule:
@@ -98,19 +113,44 @@ class Rewriter:
             # What holds items is a sequence to the rules, also where neither file nor dictionary says so.
             rule = self.decide(element.tag, "SQ" if element.read_items else element.vr, creators)
             verb = settle(rule, self.sop_class, place.path)
-            opens = place.open or (rule.because == CLEAN_CONTENT and bool(self.plan.content) and not place.reset)
+            opens = place.open or (element.tag in self.opened and verb == Verb.RECURSE and not place.reset)
             opens = opens and verb != Verb.RESET
             if place.reset:
                 verb = Verb.DELETE if verb == Verb.DELETE and element.tag >> 16 & 1 else Verb.RESET
+            elif judged is PLACE:
+                verb = verb if verb == Verb.DELETE or element.tag in FORM else Verb.RESET
             elif judged and element.tag in judged and not is_action(rule):
                 verb = judged[element.tag]
+            elif place.open and verb == Verb.KEEP and rule is self.plan.default and nobody_vouches(elements, element):
+                verb = Verb.RESET
             elif verb == Verb.KEEP and rule is self.plan.default and element.read_items:
                 verb = Verb.RECURSE
+            if verb == Verb.KEEP and is_other_text(rule, element.tag, element.vr) and not element.read_items:
+                verb = Verb.RESET
             filled = element.read_items and (element.value or element.undefined)
             if verb == Verb.KEEP and filled and dictionary_vr(element.tag) not in ("SQ", "UN"):
                 raise OracleRefused(Reason.VR_MISMATCH, element.tag, element.at)
             inside = Place((*place.path, element.tag), verb == Verb.RESET, opens)
             yield element.tag, b"" if verb == Verb.DELETE else self.element(element, verb, inside)
+
+    def refers(self, elements: list[Element], place: Place) -> bool:
+        """Whether content items are referred to by their place, as far as the rules enter."""
+        creators = private_creators(elements)
+        for element in elements:
+            if not place.path and element.tag in self.stamped:
+                continue
+            if place.open and element.tag == BY_PLACE:
+                return True
+            rule = self.decide(element.tag, "SQ" if element.read_items else element.vr, creators)
+            verb = settle(rule, self.sop_class, place.path)
+            entered = verb == Verb.RECURSE or (verb == Verb.KEEP and rule is self.plan.default)
+            if not element.read_items or not entered:
+                continue
+            opens = place.open or (element.tag in self.opened and verb == Verb.RECURSE)
+            inside = Place((*place.path, element.tag), open=opens)
+            if any(self.refers(item.read_elements(), inside) for item in element.read_items()):
+                return True
+        return False
 
     def element(self, element: Element, verb: Verb, inside: Place) -> bytes:
         leaf = not element.read_items and not element.frames and element.vr != "SQ"
@@ -152,6 +192,8 @@ class Rewriter:
         for item in element.read_items():
             elements = item.read_elements()
             judged = judge_item(self.plan, elements) if inside.open else {}
+            if judged is None and self.by_place:
+                judged = PLACE
             if judged is None:
                 gone += 1
                 continue
@@ -204,6 +246,7 @@ def rewrite_instance(instance: Instance, plan: Plan, keys: Keys) -> list[tuple[i
     if plan.content:  # what the rules alone refuse is refused, whatever the content rules say
         list(Rewriter(replace(plan, content=()), *known).data_set(instance.elements, Place()))
     rewriter = Rewriter(plan, *known)
+    rewriter.by_place = bool(plan.content) and rewriter.refers(instance.elements, Place())
     out: list[tuple[int, bytes]] = []
     for drop in (False, True):
         rewriter.drop_group_lengths = drop
@@ -231,7 +274,7 @@ def deidentify(data: bytes, plan: Plan, keys: Keys) -> bytes:
             values[element.tag] = element.value.rstrip(b"\0 ").lstrip(b" ").decode("latin-1")
     for tag in (STUDY, SERIES, SOP_INSTANCE):
         if not re.fullmatch("(?=.*[0-9A-Za-z])[0-9A-Za-z.]{1,64}", values.get(tag, "")):
-            raise OracleRefused(Reason.MISSING_UID, tag)
+            raise OracleRefused(Reason.BAD_UID if values.get(tag) else Reason.MISSING_UID, tag)
     sop_class = values.get(SOP_CLASS, "") or own_sop_class(instance)
     if not re.fullmatch("[0-9.]{0,64}", sop_class):
         raise OracleRefused(Reason.BAD_SOP_CLASS, SOP_CLASS)

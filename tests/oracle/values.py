@@ -6,15 +6,18 @@ import datetime
 import hashlib
 import hmac
 import re
+import unicodedata
 import uuid
+import warnings
 
+import pydicom.charset
 from pydicom.uid import UID_dictionary
 
 from effacer_server.dicom import facts
 from effacer_server.policy.plan import Keys
 from tests.oracle.reading import STUDY, Element
 
-PATIENT_ID = 0x00100020
+CHARACTER_SET, PATIENT_ID = 0x00080005, 0x00100020
 MOST_DATES = 1 << 16  # bytes; a longer value is no list of dates
 NUMERIC_VRS = ("AT", "FD", "FL", "SL", "SS", "SV", "UL", "US", "UV")
 TEXT_PLACEHOLDERS = dict.fromkeys(["AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UT"], b"PLACEHOLDER") | {
@@ -29,6 +32,10 @@ DATE = re.compile(rb"(\d{4})(\.?)(\d{2})(\2)(\d{2})()")
 DATE_TIME = re.compile(
     rb"(\d{4})()(?:(\d{2})()(?:(\d{2})((?:\d{2}(?:\d{2}(?:\d{2}(?:\.\d{1,6})?)?)?)?))?)?((?:[+-]\d{4})?)"
 )
+
+
+# Source: PS3.5 Table 6.2-1, TM, with the colons of ACR-NEMA files.
+TIME = re.compile(rb"(\d\d)(?:(\d\d)(?:(\d\d)(?:\.\d{1,6})?)?|:(\d\d)(?::(\d\d)(?:\.\d{1,6})?)?)?")
 
 
 def new_uid(keys: Keys, source: bytes) -> bytes:
@@ -75,11 +82,32 @@ def shift_days(keys: Keys, elements: list[Element]) -> int | None:
     """
     key = keys.date or hmac.new(keys.uid, b"effacer dates", hashlib.sha256).digest()
     found = {element.tag: element.value.strip(b" \0") for element in elements}
-    who = found.get(PATIENT_ID) or found.get(STUDY)
+    who = in_utf8(found.get(PATIENT_ID, b""), found.get(CHARACTER_SET, b"")) or found.get(STUDY)
     if not who:
         return None
     number = int.from_bytes(hmac.new(key, who, hashlib.sha256).digest()[:8], "big") % 730
     return number - 365 if number < 365 else number - 364
+
+
+def in_utf8(text: bytes, character_set: bytes) -> bytes:
+    """A text of any character set in one. Source: PS3.5 §6.1.2."""
+    if text.isascii() and b"\x1b" not in text:
+        return text
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            terms = [term.strip() for term in character_set.decode("ascii", "replace").split("\\")]
+            known = pydicom.charset.convert_encodings(terms)
+            decoded = pydicom.charset.decode_bytes(text, known, {0x0A, 0x0C, 0x0D, 0x09})
+        except (LookupError, ValueError):
+            decoded = text.decode("latin-1")
+    return unicodedata.normalize("NFC", decoded).strip(" \0").encode("utf-8", "surrogatepass")
+
+
+def is_time(text: bytes) -> bool:
+    found = TIME.fullmatch(text)
+    limits = (24, 60, 61, 60, 61)
+    return bool(found) and all(not part or int(part) < most for part, most in zip(found.groups(), limits, strict=True))
 
 
 def shift_dates(tag: int, vr: str, value: bytes, days: int, keys: Keys) -> bytes:
@@ -89,6 +117,9 @@ def shift_dates(tag: int, vr: str, value: bytes, days: int, keys: Keys) -> bytes
     """
     if not value.strip(b" \0"):
         return b"" if vr in TEXT_PLACEHOLDERS or vr in ("IS", "DS") else placeholder(tag, vr, value, keys)
+    if vr == "TM" and len(value) <= MOST_DATES:  # days do not move it; but it has to be one
+        times = [one.strip(b" \0") for one in value.split(b"\\")]
+        return pad(b"\\".join(one if not one or is_time(one) else TEXT_PLACEHOLDERS[vr] for one in times), vr)
     several = vr in ("DA", "DT") and len(value) <= MOST_DATES
     if vr not in ("IS", "DS") and vr not in TEXT_PLACEHOLDERS:
         return placeholder(tag, vr, value, keys)

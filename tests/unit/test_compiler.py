@@ -326,13 +326,13 @@ def test_private_creators_are_bounded() -> None:
 
 
 @pytest.mark.parametrize("action", ["deleteTag", "removeTag"])
-@pytest.mark.parametrize("query", ["SOPInstanceUID", "0020000D", "(0020,000E)"])
+@pytest.mark.parametrize("query", ["SOPInstanceUID", "0020000D", "(0020,000E)", "SOPClassUID"])
 def test_nothing_could_be_stored(query: str, action: str) -> None:
     keyword = facts.keyword_of(parse_query(query).tag)
     found = action_violations({"queries": ["PatientID"], "keepTag": {}}, {"queries": ["PN", query], action: {}})
     assert found == {
-        "actions[1].queries[1]": f"leaves no {keyword}, without which nothing can be stored; actions hold at the root "
-        "and inside sequences alike"
+        "actions[1].queries[1]": f"leaves no {keyword}, without which nothing can be stored or read; actions hold at "
+        "the root and inside sequences alike"
     }
 
 
@@ -341,12 +341,13 @@ def test_nothing_could_be_stored_without_any_uid() -> None:
         {"queries": ["StudyInstanceUID"], "regenUidTag": {}}, {"queries": ["UI"], "deleteTag": {}}
     )
     assert list(found) == ["actions[1].queries[0]"]
-    assert found["actions[1].queries[0]"].startswith("leaves no SOPInstanceUID, SeriesInstanceUID, without")
+    expected = "leaves no SOPClassUID, SOPInstanceUID, SeriesInstanceUID, without"
+    assert found["actions[1].queries[0]"].startswith(expected)
 
 
 def test_other_ways_with_the_primary_ids_can_be_stored() -> None:
     ids = ["StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"]
-    plan = tag_plan({"queries": ids, "keepTag": {}}, {"queries": ["UI"], "deleteTag": {}})
+    plan = tag_plan({"queries": [*ids, "SOPClassUID"], "keepTag": {}}, {"queries": ["UI"], "deleteTag": {}})
     assert {verb_of(plan, keyword) for keyword in ids} == {Verb.KEEP}
     assert verb_of(tag_plan({"queries": ids, "resetTag": {}}), "StudyInstanceUID") is Verb.RESET
     assert verb_of(tag_plan({"queries": ["UI"], "resetTag": {}}), "SOPInstanceUID") is Verb.RESET
@@ -656,9 +657,14 @@ def test_stamp_follows_profile_and_setting() -> None:
     [
         ({"queries": ["PatientName"], "keepTag": {}}, ["PatientName"]),
         ({"queries": ["00100020", "PatientName"], "keepTag": {}}, ["PatientName", "PatientID"]),
-        ({"queries": ["PN"], "keepTag": {}}, ["PatientName"]),
-        ({"queries": ["LO"], "keepTag": {}}, ["PatientID"]),
-        ({"queries": ["OperatorsName", "UI"], "keepTag": {}}, []),
+        ({"queries": ["PN"], "keepTag": {}}, ["PatientName, OtherPatientNames, PatientBirthName, …"]),
+        ({"queries": ["LO"], "keepTag": {}}, ["PatientID, OtherPatientIDs, PatientAddress, …"]),
+        ({"queries": ["OtherPatientIDsSequence"], "keepTag": {}}, ["OtherPatientIDsSequence"]),
+        (
+            {"queries": ["MedicalRecordLocator", "AcquisitionContextSequence"], "keepTag": {}},
+            ["MedicalRecordLocator", "AcquisitionContextSequence"],
+        ),
+        ({"queries": ["OperatorsName", "UI", "CTExposureSequence"], "keepTag": {}}, []),
         ({"queries": ["PatientName", "PatientID"], "resetTag": {}}, []),
     ],
 )
@@ -677,9 +683,27 @@ def test_no_claim_that_the_identity_went_where_an_action_keeps_it(action: dict[s
 
 
 def test_an_earlier_action_decides_whether_the_identity_went() -> None:
-    plan = tag_plan({"queries": ["PatientName"], "deleteTag": {}}, {"queries": ["PN"], "keepTag": {}})
+    plan = tag_plan({"queries": ["PN", "LO"], "deleteTag": {}}, {"queries": ["PatientName"], "keepTag": {}})
     assert plan.stamp[0].value == "YES"
     assert plan.notes == ()
+    assert tag_plan({"queries": ["SQ"], "keepTag": {}}).stamp[0].value == "NO", "with all that sequences hold"
+
+
+def test_what_takes_the_character_set_away_is_noted() -> None:
+    plan = tag_plan({"queries": ["SpecificCharacterSet"], "deleteTag": {}})
+    assert plan.notes == (
+        "actions[0].queries[0]: takes SpecificCharacterSet away; text that stays may be read wrongly",
+    )
+    assert tag_plan({"queries": ["CS"], "resetTag": {}}).notes == ()
+
+
+def test_retained_uids_next_to_regenerated_ids_are_noted() -> None:
+    options = {"retainUids": True, "primaryIds": "REGEN"}
+    (note,) = tag_plan(options=options).notes
+    assert note.startswith(
+        "options.retain_uids: options.primary_ids regenerates the UIDs of study, series and instance"
+    )
+    assert tag_plan(options=options | {"primaryIds": "KEEP"}).notes == ()
 
 
 def test_the_config_is_left_as_it_was() -> None:

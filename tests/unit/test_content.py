@@ -136,8 +136,8 @@ NEW_UID = core.map_uid(KEYS.uid, "2.25.", "1.2.3")
 GONE = "PLACEHOLDER"
 BY_PLAN = {
     "date": "19000101",
-    "datetime": "20200301101112",
-    "time": "101112",
+    "datetime": "19000101000000",
+    "time": "000000",
     "person": GONE,
     "uid": NEW_UID,
     "text": (GONE, GONE),
@@ -148,7 +148,8 @@ RESET = {"date": "19000101", "datetime": "19000101000000", "time": "000000", "pe
          "text": (GONE, GONE), "code": GONE, "num": ("0", GONE)}  # fmt: skip
 KEPT = {"date": "20200301", "datetime": "20200301101112", "time": "101112", "person": "Wall^Ada", "uid": "1.2.3",
         "text": ("Wall was here", "Wall again"), "code": "F-1", "num": ("42", "mm")}  # fmt: skip
-MOVED = {"date": f"{date(2020, 3, 1) + BY:%Y%m%d}", "datetime": f"{date(2020, 3, 1) + BY:%Y%m%d}101112"}
+DAY = f"{date(2020, 3, 1) + BY:%Y%m%d}"
+MOVED = {"date": DAY, "datetime": f"{DAY}101112", "time": "101112"}
 
 
 @pytest.mark.parametrize("style", STYLES, ids=str)
@@ -159,7 +160,7 @@ MOVED = {"date": f"{date(2020, 3, 1) + BY:%Y%m%d}", "datetime": f"{date(2020, 3,
         ("D", "TEXT", RESET),
         ("U", "UIDREF", RESET),
         ("K", "TEXT", BY_PLAN | {"text": KEPT["text"]}),
-        ("KT", "TIME", BY_PLAN),
+        ("KT", "TIME", BY_PLAN | {"time": "101112"}),
         ("KC", "CODE", BY_PLAN),
         ("KN", "NUM", BY_PLAN),
         ("KA", "", KEPT),
@@ -316,8 +317,8 @@ def test_a_concept_counts_whatever_becomes_of_its_name(verb: Verb) -> None:
     assert CONTENT not in run(instance([item("X", "TEXT", Part(TEXT, "UT", "Wall"))]), plan)
 
 
-def test_a_sequence_that_an_action_enters_is_no_content_tree() -> None:
-    """Not even behind one at the same depth: the plan alone decides in it."""
+def test_a_sequence_that_an_action_enters_is_a_content_tree_all_the_same() -> None:
+    """To enter it is to apply the whole config to what it holds; to do so names none of it."""
     recurse = Rule(Verb.RECURSE, ACTION, CONTEXT)
     plan = Plan((recurse, *PLAN.rules), PLAN.default, content=CONCEPTS)
     inner = item("D", "TEXT", Part(TEXT, "UT", "Hall"))
@@ -325,7 +326,53 @@ def test_a_sequence_that_an_action_enters_is_no_content_tree() -> None:
     then = Part(0x00400275, "SQ", [[Part(0x00081140, "SQ", [[Part(CONTEXT, "SQ", [inner])]])]])
     found = run(instance([], more=[*first, then]), plan)
     assert found[0x00081110].value[0][CONTENT].value[0][TEXT].value == GONE
-    assert found[0x00400275].value[0][0x00081140].value[0][CONTEXT].value[0][TEXT].value == "Hall"
+    assert found[0x00400275].value[0][0x00081140].value[0][CONTEXT].value[0][TEXT].value == GONE
+    everywhere = Plan((Rule(Verb.RECURSE, ACTION, 0, 0, "SQ"), *PLAN.rules), PLAN.default, content=CONCEPTS)
+    values = [item(name, "CODE", code(CODE, "F-1")) for name in ("D", "KC")]
+    left = run(instance([*values, item("X", "TEXT", Part(TEXT, "UT", "Wall"))]), everywhere)[CONTENT].value
+    assert [one[CODE].value[0].CodeValue for one in left] == [GONE, "F-1"]
+
+
+OBSERVED, PLACE, MEANING = 0x0040A032, 0x0040DB73, 0x00080104
+
+
+def test_dates_that_no_rule_names_go_in_an_opened_tree_alone() -> None:
+    dates_of = [Part(OBSERVED, "DT", "20200301"), Part(0x00080013, "TM", "1011"), Part(0x00080012, "DA", "20200301")]
+    found = run(instance([item("K", "TEXT", *dates_of, Part(TEXT, "UT", "x"))], more=dates_of[:1]))
+    one = found[CONTENT].value[0]
+    assert (one[OBSERVED].value, one[0x00080013].value, one[0x00080012].value) == (
+        "19000101000000", "000000", "19000101")  # fmt: skip
+    assert found[OBSERVED].value == "20200301", "the profile's matter"
+    keep = Plan((Rule(Verb.KEEP, ACTION, OBSERVED), *PLAN.rules), PLAN.default, content=CONCEPTS)
+    assert run(instance([item("K", "TEXT", *dates_of)]), keep)[CONTENT].value[0][OBSERVED].value == "20200301"
+
+
+@pytest.mark.parametrize(
+    ("scheme", "left"), [("99WALL", GONE), ("", GONE), (None, GONE), ("DCM", "of Wall"), ("9", "of Wall")]
+)
+def test_what_a_private_scheme_means_is_free_text(scheme: str | None, left: str) -> None:
+    designator = [] if scheme is None else [Part(0x00080102, "SH", scheme)]
+    value = Part(CODE, "SQ", [[Part(0x00080100, "SH", "W1"), *designator, Part(MEANING, "LO", "of Wall")]])
+    found = run(instance([item("unknown", "CODE", value)], more=[Part(0x00081032, "SQ", value.value)]))
+    assert found[CONTENT].value[0][CODE].value[0][MEANING].value == left
+    assert found[0x00081032].value[0][MEANING].value == "of Wall", "the profile's matter"
+
+
+@pytest.mark.parametrize("style", STYLES, ids=str)
+def test_items_that_are_referred_to_by_place_keep_their_places(style: Style) -> None:
+    """Deleted, an item would let a reference point to its neighbour."""
+    gone = item("X", "TEXT", Part(TEXT, "UT", "Wall"), Part(OBSERVED, "DT", "2020"),
+                children=[item("K", "TEXT", Part(TEXT, "UT", "Wall, too"))])  # fmt: skip
+    tree = [gone, item("K", "TEXT", Part(TEXT, "UT", "kept")), item(None, "", Part(PLACE, "UL", b"\1\0\0\0"))]
+    left = run(instance(tree, style))[CONTENT].value
+    assert [one.get(TYPE).value if TYPE in one else None for one in left] == ["TEXT", "TEXT", None]
+    assert [one[TEXT].value for one in left[:2]] == [GONE, "kept"]
+    assert left[0][NAME].value[0].CodeValue == "X"
+    assert left[0][CONTENT].value[0][TEXT].value == GONE
+    assert left[0][CONTENT].value[0][NAME].value[0].CodeValue == GONE
+    assert left[0][OBSERVED].value == "19000101000000"
+    assert PLACE in left[2]
+    assert len(run(instance(tree[:2], style))[CONTENT].value) == 1, "nothing refers to it"
 
 
 def test_names_behind_the_values_count() -> None:

@@ -243,6 +243,39 @@ def test_inserts_stand_in_tag_order_and_replace() -> None:
         assert joined(source, core.splice(source, edits, {})) == encode.data_set(style, expected)
 
 
+@pytest.mark.parametrize("default", [Verb.KEEP, Verb.RESET, Verb.DELETE, Verb.REMOVE])
+def test_one_walk_comes_to_what_scan_and_splice_come_to(default: Verb) -> None:
+    rules = [on(0x00080018, Verb.KEEP), on(0, Verb.REGEN_UID, mask=0, vr="UI"), on(REFERENCES, Verb.RECURSE)]
+    compared = 0
+    for name, data in accepted():
+        source, meta = opened(data)
+        made = matcher(rules, default)
+        try:
+            edits = core.scan(source, meta, made)
+        except Refused as refused:
+            expected = (refused.reason, refused.position)
+            with pytest.raises(Refused) as caught:
+                core.rewrite(source, meta, made)
+            reason = (caught.value.reason, caught.value.position)
+            assert reason == expected, name
+            continue
+        once = core.rewrite(source, meta, made)
+        if once is None:  # a group length in front of the first change
+            continue
+        compared += 1
+        assert joined(source, once.segments) == joined(source, core.splice(source, edits, {})), name
+        assert once.changes == edits.count, name
+        finals = (once.sop_class, once.instance, once.study, once.series)
+        assert [value or b"" for value in finals] == [edits.final(tag) or b"" for tag in core.WATCHED], name
+    assert compared > 100
+
+
+def test_one_walk_leaves_what_waits_to_scan_and_splice() -> None:
+    source, meta = opened(synth.ct(1, size=16))
+    assert core.rewrite(source, meta, matcher([on(0x00080020, Verb.SHIFT_DATE)])) is None
+    assert core.rewrite(source, meta, matcher([on(0x00080020, Verb.KEEP, Verb.CLEAN_TEXT)])) is None
+
+
 def test_group_lengths_go_only_when_something_else_does() -> None:
     parts = [
         Part(0x00080000, "UL", (99,)),

@@ -201,6 +201,16 @@ def test_one_patient_moves_by_one_number_of_days_in_every_instance_and_run() -> 
     assert spans == {f"{date(2020, 3, 1) + timedelta(days()):%Y%m%d}"}
 
 
+def test_a_patient_is_the_same_in_every_character_set() -> None:
+    def study_date(character_set: str, codec: str) -> str:
+        parts = [Part(0x00080005, "CS", character_set), Part(STUDY_DATE, "DA", "20200301")]
+        named = Part(PATIENT, "LO", "Müller1".encode(codec))
+        return str(run(instance([*parts, named], patient=None)).StudyDate)
+
+    same = {study_date(*one) for one in (("ISO_IR 100", "latin-1"), ("ISO_IR 192", "utf-8"), ("GB18030", "gb18030"))}
+    assert same == {f"{date(2020, 3, 1) + timedelta(days('Müller1')):%Y%m%d}"}
+
+
 def test_another_patient_or_another_key_moves_by_another_number() -> None:
     data = [instance([Part(STUDY_DATE, "DA", "20200301")], patient=f"P{number}") for number in range(40)]
     assert len({run(one).StudyDate for one in data}) > 30

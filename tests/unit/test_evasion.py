@@ -9,6 +9,7 @@ import pydicom
 import pytest
 
 from effacer.v1 import deidentify_pb2
+from effacer_server.dicom import facts
 from effacer_server.dicom.core import Source
 from effacer_server.engine.instance import Deidentifier
 from effacer_server.errors import Reason, Refused
@@ -255,3 +256,95 @@ def test_no_date_stays_next_to_one_that_moved() -> None:
     out = run(instance(*parts), '{"dicomTagConfig": {"options": {"cleanStructuredContent": true}}}')
     assert isinstance(out, bytes)
     assert pydicom.dcmread(io.BytesIO(out)).ContentSequence[0].Date == "19000101"
+
+
+MODIFIED = '{"dicomTagConfig": {"options": {"retainLongitudinalModifiedDates": true}}}'
+
+
+@pytest.mark.parametrize(
+    ("vr", "value", "left"),
+    [
+        ("TM", "20190304101112", "000000"),
+        ("TM", CANARY, "000000"),
+        ("TM", "101112.5", "101112.5"),
+        ("TM", "10:11:12", "10:11:12"),
+        ("TM", "251112", "000000"),
+        ("LO", CANARY, "PLACEHOLDER"),
+        ("PN", CANARY, "PLACEHOLDER"),
+        ("LO", "101112", "PLACEHOLDER"),
+    ],
+)
+def test_a_time_that_is_none_goes_where_dates_move(vr: str, value: str, left: str) -> None:
+    """It may be a date, and tell how far the others moved; or anything."""
+    out = run(instance(Part(0x00080030, vr, value), Part(0x00080013, vr, value)), MODIFIED)
+    assert isinstance(out, bytes)
+    found = pydicom.dcmread(io.BytesIO(out))
+    assert str(found.StudyTime) == left
+    if vr == "TM":
+        assert str(found.InstanceCreationTime) == left, "no row of the table names it"
+
+
+@pytest.mark.parametrize(
+    ("tag", "vr", "config"),
+    [
+        (0x00080020, "PN", {"options": {"retainLongitudinalFullDates": True}}),
+        (0x00080030, "UT", {"options": {"retainLongitudinalFullDates": True}}),
+        (0x00101010, "PN", {"options": {"retainPatientCharacteristics": True}}),
+        (0x00081010, "PN", {"options": {"retainDeviceIdentity": True}}),
+        (0x00280010, "UT", {"profileType": "MINIMAL_KEEP_LIST_PROFILE"}),
+    ],
+)
+def test_text_under_a_kept_tag_that_is_none_gets_a_placeholder(tag: int, vr: str, config: dict[str, object]) -> None:
+    out = run(instance(Part(tag, vr, CANARY)), json.dumps({"dicomTagConfig": config}))
+    assert isinstance(out, bytes)
+    assert b"CANARY" not in out
+    assert str(pydicom.dcmread(io.BytesIO(out))[tag].value) == "PLACEHOLDER"
+
+
+def test_what_an_action_keeps_it_keeps_as_it_is() -> None:
+    config = '{"dicomTagConfig": {"actions": [{"queries": ["Rows"], "keepTag": {}}]}}'
+    out = run(instance(Part(0x00280010, "UT", CANARY)), config)
+    assert isinstance(out, bytes)
+    assert CANARY.encode() in out
+
+
+def test_a_name_is_safe_under_no_creator_and_dates_move_under_all() -> None:
+    """A row of the safe private attributes that tells no VR."""
+    row = next(row for row in facts.safe_private("2018e") if not row.vrs)
+    creator, tag = Part((row.tag & 0xFFFF0000) | 0x10, "LO", row.creator), (row.tag & 0xFFFF00FF) | 0x1000
+    options = {"retainSafePrivate": True, "retainLongitudinalModifiedDates": True}
+    config = json.dumps({"dicomTagConfig": {"options": options}})
+    for vr, value in (("PN", CANARY), ("DA", "20190304"), ("DT", "20190304101112"), ("TM", "20190304")):
+        out = run(instance(creator, Part(tag, vr, value)), config)
+        assert isinstance(out, bytes)
+        assert value.encode() not in out
+    out = run(instance(creator, Part(tag, "FD", (2.5,))), config)
+    assert isinstance(out, bytes)
+    assert pydicom.dcmread(io.BytesIO(out))[tag].value == 2.5
+
+
+@pytest.mark.parametrize("creator", ["MAKER" + " " * 295, "MAKER\r\n", " MAKER", "MAKER\t", "MAKER\0"])
+def test_a_private_creator_counts_whatever_is_around_it(creator: str) -> None:
+    action = {"queries": ['(0019,"MAKER",0C)'], "deleteTag": {}}
+    config = json.dumps({"dicomTagConfig": {"profileType": "KEEP_ALL_PROFILE", "actions": [action]}})
+    out = run(instance(Part(0x00190010, "LO", creator), Part(0x0019100C, "LO", CANARY)), config)
+    assert isinstance(out, bytes)
+    assert b"CANARY" not in out
+
+
+@pytest.mark.parametrize("syntax", [EXPLICIT, IMPLICIT])
+@pytest.mark.parametrize("value", ["MUELLER^GERTRUD^ANNA", "ÄÖÜ^ÄÖÜ^ÄÖÜ^ÄÖÜ"])
+@pytest.mark.parametrize("by", [2, 4, 6, 8])
+def test_a_refusal_tells_nothing_of_a_value(syntax: str, value: str, by: int) -> None:
+    """A length that is too short: the rest of the value is read as an element."""
+    data = instance(Part(0x00100010, "PN", value.encode("latin-1")), syntax=syntax)
+    head = value.encode("latin-1")
+    at = data.index(head) - (2 if syntax == EXPLICIT else 4)
+    short = bytearray(data)
+    short[at] = by
+    with pytest.raises(Refused) as caught:
+        Deidentifier(BASIC, KEYS).deidentify(Source(bytes(short)))
+    refused = caught.value
+    assert refused.position is not None
+    assert refused.tag in (None, 0x00100010)
+    assert refused.vr in ("", *facts.placeholders(), "SQ")

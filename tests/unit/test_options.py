@@ -114,7 +114,7 @@ def expected_verb(row: dict[str, str], chosen: frozenset[str], profile: str) -> 
         name = brought["C"]
         cleaned = None
         if name == "retain_longitudinal_modified_dates":
-            cleaned = {"DA": Verb.SHIFT_DATE, "DT": Verb.SHIFT_DATE, "TM": Verb.KEEP}.get(vr)
+            cleaned = Verb.SHIFT_DATE if vr in ("DA", "DT", "TM") else None
         elif name.startswith("clean") and vr == "SQ":
             cleaned = Verb.RECURSE
         cleans = name.startswith("clean") or "modified" in name
@@ -156,9 +156,9 @@ def assert_rows_are_decided_as_the_columns_say(chosen: frozenset[str], edition: 
             expected = expected_verb(row, chosen, profile)
         if expected is None and tag in (0x00700006, 0x00700289) and "clean_graphics" in chosen:
             expected = Verb.RESET
-        moves = "retain_longitudinal_modified_dates" in chosen and vr_of_row(row) in ("DA", "DT")
-        if expected is None and profile == KEEP_ALL and moves:
-            expected = Verb.SHIFT_DATE  # dates that no row decides move with the others
+        if expected is None and profile == KEEP_ALL and vr_of_row(row) in ("DA", "DT", "TM") and chosen & DATES:
+            # Dates that no row decides go with the others.
+            expected = Verb.SHIFT_DATE if "retain_longitudinal_modified_dates" in chosen else Verb.KEEP
         if expected is None:
             assert not rule.because.startswith("options."), (number, rule)
             expected = profile_verb(row, profile, edition)
@@ -194,8 +194,8 @@ def test_plans_of_every_mix_compile_dump_and_travel(edition: facts.Edition, prof
         assert named - {"primary_ids"} <= chosen
         order = [("options." in rule.because, rule.because) for rule in plan.rules]
         behind = [(rule.verb, rule.vr) for rule in plan.rules if rule.mask == 0]
-        moved = "retain_longitudinal_modified_dates" in chosen and profile != MINIMAL
-        assert behind == ([(Verb.SHIFT_DATE, "DA"), (Verb.SHIFT_DATE, "DT")] if moved else [])
+        dates = Verb.SHIFT_DATE if "retain_longitudinal_modified_dates" in chosen else Verb.KEEP
+        assert behind == ([(dates, vr) for vr in ("DA", "DT", "TM")] if chosen & DATES and profile != MINIMAL else [])
         order = order[: len(order) - len(behind)]
         last = max((at for at, (is_option, _) in enumerate(order) if is_option), default=-1)
         assert not any(because.startswith(("PS3.15", "minimal")) for _, because in order[: last + 1])
@@ -221,7 +221,10 @@ def test_safe_private_attributes(edition: facts.Edition, profile: str, uids: boo
             assert unknown is (Verb.DELETE if vr == "SQ" else rule.verb), row
             assert deciding(plan, tag, vr, "SOMEBODY ELSE").verb is Verb.DELETE
             assert deciding(plan, tag, vr).verb is Verb.DELETE
-        assert deciding(plan, tag, "PN", row["creator"]).verb is (Verb.DELETE if row["vr"] else Verb.KEEP)
+        assert deciding(plan, tag, "PN", row["creator"]).verb is Verb.DELETE
+        moved = plan_of({"retain_safe_private", "retain_longitudinal_modified_dates"}, edition, profile)
+        for vr in [] if row["vr"] else ["DA", "DT", "TM"]:
+            assert deciding(moved, tag, vr, row["creator"]).verb is Verb.SHIFT_DATE
 
 
 def test_safe_private_uids_follow_an_explicit_regen() -> None:
@@ -262,7 +265,7 @@ def test_modified_dates() -> None:
     for keyword, vr, verb in [
         ("StudyDate", "DA", Verb.SHIFT_DATE),
         ("AcquisitionDateTime", "DT", Verb.SHIFT_DATE),
-        ("StudyTime", "TM", Verb.KEEP),
+        ("StudyTime", "TM", Verb.SHIFT_DATE),
         ("TimezoneOffsetFromUTC", "SH", Verb.DELETE),
         ("PatientBirthDate", "DA", Verb.REMOVE),
     ]:
@@ -305,7 +308,7 @@ def test_content_rules_row_by_row(edition: facts.Edition, primary_ids: str) -> N
             naming = row["value_type"] in ("UIDREF", "IMAGE", "COMPOSITE", "WAVEFORM")
             expected = Verb.DELETE if row["basic"] == "X" else Verb.REGEN_UID if naming else Verb.RESET
             if "C" in codes:
-                expected = Verb.KEEP if row["value_type"] == "TIME" else Verb.SHIFT_DATE
+                expected = Verb.SHIFT_DATE
             elif "K" in codes:
                 by_uids = "retain_uids" in chosen and row["rtn_uids"] == "K"
                 expected = Verb.REGEN_UID if by_uids and primary_ids == "REGEN" else Verb.KEEP

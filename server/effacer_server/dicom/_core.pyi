@@ -37,6 +37,7 @@ class Matcher:
         uid_root: str,
         nested: Sequence[tuple[Sequence[int], int, int]],
         derivation: str,
+        attributes: Sequence[int],
     ) -> Matcher: ...
 
 class Edits:

@@ -16,7 +16,7 @@ cdef extern from "<unistd.h>" nogil:
     ssize_t pread(int fd, void *to, size_t n, int64_t at)
 
 cdef extern from "core.h" nogil:
-    int EF_OK, EF_TWO_STEPS, EF_WATCHED, EF_WAIT, EF_CUT, EF_SET, EF_PATCH, EF_DROP, EF_INSERT, EF_PH_UID, EF_VALUE_TOO_LONG
+    int EF_OK, EF_TWO_STEPS, EF_BAD_VR, EF_ELEMENT_ORDER, EF_WATCHED, EF_WAIT, EF_CUT, EF_SET, EF_PATCH, EF_DROP, EF_INSERT, EF_PH_UID, EF_VALUE_TOO_LONG
     uint64_t EF_ROOT_PATH
     size_t EF_AHEAD_MOST
 
@@ -58,6 +58,7 @@ cdef extern from "core.h" nogil:
         ef_placeholder *placeholder
 
     int ef_vr_index(uint16_t vr)
+    int ef_is_known(const ef_facts *f, uint32_t tag)
     int ef_facts_dict(ef_facts *f, const uint32_t *tags, const uint16_t *vrs, uint32_t n)
     int ef_facts_uids(ef_facts *f, const char *joined, uint32_t size)
     void ef_facts_free(ef_facts *f)
@@ -77,6 +78,7 @@ cdef extern from "core.h" nogil:
         int16_t creator
         uint8_t root
         uint8_t nested
+        uint8_t as_attribute
 
     ctypedef struct ef_nested:
         uint64_t path
@@ -231,10 +233,22 @@ cdef object _vr_text(uint16_t vr):
     return ""
 
 
+# What the dictionary knows: the facts made last.
+cdef ef_facts *_known = NULL
+cdef object _known_by = None
+
+
 cdef object _refusal(ef_error *err):
+    """Where a length lies, what looks like a tag or VR may be bytes of a value: a tag that is not in the dictionary is not
+    told, nor what is no VR; the position is.
+    """
+    cdef bint told
     if err.status >= len(_REASONS):
         return MemoryError()
-    return Refused(_REASONS[err.status], err.tag or None, _vr_text(err.vr), err.at)
+    # Private creators that come late were compared with those of the plan.
+    told = (_known != NULL and ef_is_known(_known, err.tag)) or err.status == EF_ELEMENT_ORDER
+    vr = "" if err.status == EF_BAD_VR else _vr_text(err.vr)
+    return Refused(_REASONS[err.status], err.tag if told and err.tag else None, vr, err.at)
 
 
 cdef int _pread(void *ctx, uint64_t at, uint8_t *to, size_t n) noexcept nogil:
@@ -448,6 +462,8 @@ cdef class Facts:
             ph.kind = kind
             ph.len = <uint8_t> len(text)
             memcpy(ph.text, PyBytes_AS_STRING(text), len(text))
+        global _known, _known_by
+        _known, _known_by = &self.f, self
 
     def __dealloc__(self):
         ef_facts_free(&self.f)
@@ -468,7 +484,8 @@ cdef class Matcher:
     cdef ef_matcher m
     cdef Facts facts
 
-    def __cinit__(self, Facts facts, rules, int default_verb, inserts, watch, bytes uid_key, str uid_root, nested, str derivation):
+    def __cinit__(self, Facts facts, rules, int default_verb, inserts, watch, bytes uid_key, str uid_root, nested, str derivation,
+                  attributes):
         cdef uint32_t i, n = <uint32_t> len(rules)
         cdef uint64_t path
         cdef bytes raw, root = uid_root.encode("ascii")
@@ -511,6 +528,10 @@ cdef class Matcher:
             self.m.rules[i].root = root_verb
             self.m.rules[i].nested = nested_verb
         self.m.n_rules = n
+        for at in attributes:
+            if not 0 <= at < n:
+                raise IndexError(at)
+            self.m.rules[<size_t> at].as_attribute = 1
         self.m.default_verb = default_verb
         for i, (tag, raw) in enumerate(sorted(inserts)):
             copy = <uint8_t *> malloc(len(raw) + 1)

@@ -115,6 +115,7 @@ class Matcher(_core.Matcher):
         uid_root: str,
         nested: Sequence[tuple[Sequence[int], int, int]] = (),
         derivation: str = "hmac",
+        attributes: Sequence[int] = (),
     ) -> Matcher:
         """Compiles.
 
@@ -127,8 +128,10 @@ class Matcher(_core.Matcher):
             nested: (tags of the enclosing sequences from the root, index of a rule, verb): right below that path, what
                 the rule decides takes this verb instead of the rule's nested one.
             derivation: how new UIDs come from old ones, as in policy.plan.Keys.
+            attributes: indexes of rules that keep an attribute as the dictionary has it: under such a tag a VR of text
+                where the dictionary has none, or PN where it has another, is reset.
         """
-        arguments = (rules, default_verb, inserts, WATCHED, uid_key, uid_root, nested, derivation)
+        arguments = (rules, default_verb, inserts, WATCHED, uid_key, uid_root, nested, derivation, attributes)
         return cast(Matcher, super().__new__(cls, _facts(), *arguments))
 
 
@@ -183,6 +186,7 @@ def read_meta(source: Source) -> Meta:
         Refused: NOT_DICOM, NO_TRANSFER_SYNTAX, TRANSFER_SYNTAX (not one of PS3.6 Annex A), TRUNCATED and what else can
             be wrong with elements.
     """
+    _facts()  # refusals ask them
     start, syntax_bytes, class_bytes = _core.read_meta(source)
     syntax = _known_text(syntax_bytes)
     implicit, big_endian, deflated, encapsulated = _encoding(syntax)

@@ -46,7 +46,7 @@ def read_header(source: core.Source, inflate_limit: int = 1 << 29) -> Header:
         inflate_limit: most bytes a deflated data set may become.
 
     Raises:
-        Refused: what core.read_meta and core.capture refuse, and MISSING_UID.
+        Refused: what core.read_meta and core.capture refuse, MISSING_UID and BAD_UID.
     """
     meta = core.read_meta(source)
     if meta.deflated:
@@ -171,5 +171,5 @@ def _text(value: object) -> str:
 def _uid(found: dict[int, tuple[str, bytes]], tag: int) -> str:
     text = core.text_of(found.get(tag, ("", b""))[1])
     if not core.is_uid(text):
-        raise Refused(Reason.MISSING_UID, tag, "UI")
+        raise Refused(Reason.BAD_UID if text else Reason.MISSING_UID, tag, "UI")
     return text

@@ -3,13 +3,18 @@
 A plan with content rules opens some sequences (of content items, of acquisition context) instead of emptying them.
 Below those, an item names its concept in ConceptNameCodeSequence, and the rule for that concept decides on the item or
 on its own value; nested content items are judged on their own. Where no rule knows the concept, free text and names go
-and the plan's rules decide on everything else.
+and the plan's rules decide on everything else; of what no rule names, dates and times go too, and the meanings of codes
+whose scheme nobody has registered, since those are the sender's free text. Without the option all of it would be gone.
+
+Items are referred to by their place in the tree. In a tree where that happens an item that would go stays as an empty
+place, or the reference would point to another one. Source: PS3.3 §C.17.3.2.5.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from effacer_server.dicom import core
@@ -31,7 +36,18 @@ _CONTENT = tag_of("ContentSequence")
 _CODES = tuple(map(tag_of, ("CodeValue", "LongCodeValue", "URNCodeValue")))
 _SCHEME = tag_of("CodingSchemeDesignator")
 _TYPE = tag_of("ValueType")
-_RECURSE, _RESET = int(Verb.RECURSE), int(Verb.RESET)  # looked at for every element: plain numbers are faster
+_MEANING = tag_of("CodeMeaning")
+_BY_PLACE = tag_of("ReferencedContentItemIdentifier")
+# What an empty place keeps: the reference needs an item there, and readers the form of one.
+_FORM = frozenset(map(tag_of, ("RelationshipType", "ValueType", "ConceptNameCodeSequence", "ContinuityOfContent")))
+_TIMES = frozenset(("DA", "DT", "TM"))
+# Coding scheme designators that begin so are private. Source: PS3.3 §8.2.
+_PRIVATE_SCHEME = "99"
+_RECURSE, _RESET, _KEEP = (
+    int(Verb.RECURSE),
+    int(Verb.RESET),
+    int(Verb.KEEP),
+)  # looked at for every element: plain numbers are faster
 # A longer code or designator is none of the table's.
 _MOST_BYTES = 256
 
@@ -48,7 +64,7 @@ _VALUES = {
     "NUM": ("MeasuredValueSequence", "NumericValue"),
 }
 _TYPE_BY_TAG = {tag_of(keyword): kind for kind, keywords in _VALUES.items() for keyword in keywords}
-_READ = frozenset((*_TYPE_BY_TAG, *_CODES, _SCHEME, _TYPE))
+_READ = frozenset((*_TYPE_BY_TAG, *_CODES, _SCHEME, _TYPE, _MEANING, _BY_PLACE))
 _SEQUENCES = frozenset(tag for tag in _TYPE_BY_TAG if vr_of(tag) == "SQ")
 
 # Of several rules for one concept the first of these holds.
@@ -66,12 +82,14 @@ class _Item:
         names: scheme and code values of each item of its ConceptNameCodeSequence; a code may stand in three attributes.
         value_type: what the item says it is, or "".
         values: the elements that hold its value: (tag, first byte).
+        depth: of its elements.
     """
 
     at: int
     end: int
     opener: int
     sequence: int
+    depth: int
     names: list[list[str]] = field(default_factory=list)
     value_type: str = ""
     values: list[tuple[int, int]] = field(default_factory=list)
@@ -84,9 +102,15 @@ class ContentRules:
         self._concepts: dict[tuple[str, str], list[tuple[int, ContentRule]]] = {}
         for index, rule in enumerate(plan.content, len(plan.rules)):
             self._concepts.setdefault((rule.code, rule.scheme), []).append((index, rule))
-        self._actions = frozenset(at for at, rule in enumerate(plan.rules) if rule.because.startswith("actions["))
-        self._openers = frozenset(at for at, rule in enumerate(plan.rules) if rule.because == OPENED_BY)
-        self._opened = sorted({plan.rules[at].tag for at in self._openers})
+        # An action that enters a sequence names nothing in it.
+        self._actions = frozenset(
+            at
+            for at, rule in enumerate(plan.rules)
+            if rule.because.startswith("actions[") and rule.verb is not Verb.RECURSE
+        )
+        openers = [(rule.tag, at) for at, rule in enumerate(plan.rules) if rule.because == OPENED_BY]
+        self._openers = {tag: at for tag, at in reversed(openers) if plan.rules[at].verb is Verb.RECURSE}
+        self._opened = sorted(self._openers)
 
     def overrides(self, source: Source, meta: Meta, matcher: Matcher) -> list[Override]:
         """What they decide, for `core.scan`: (offset, verb, rule index), ascending.
@@ -111,63 +135,82 @@ class ContentRules:
             rows = _with_all_names(source, meta, rows)
         found: list[Override] = []
         going: dict[int, list[Override]] = {}  # by first byte of a content sequence: its items that go
-        items = self._items(source, rows)
-        for item in items:
+        items, others, by_place = self._items(source, rows)
+        starts = [row[3] for row in rows]
+        for item in items.values():
             decided = list(_judge(item, self._rule_for(item)))
-            if item.sequence and decided and decided[0][0] == item.at:
+            if decided and decided[0][0] == item.at and by_place:
+                inside = rows[bisect_right(starts, item.at) : bisect_left(starts, item.end)]
+                found += _emptied(item, decided[0][2], inside)
+            elif item.sequence and decided and decided[0][0] == item.at:
                 going.setdefault(item.sequence, []).extend(decided)
             else:
                 found += decided
-        there = Counter(item.sequence for item in items)
+        there = Counter(item.sequence for item in items.values())
         for sequence, decided in going.items():
             # Without items there may be no content sequence either: it is of type 1C. Source: PS3.3 §C.17.3.1.
             all_go = len(decided) == there[sequence]
             found += [(sequence, int(Verb.DELETE), decided[0][2])] if all_go else decided
-        found.sort()
-        return found
+        # Of two decisions the one about the item comes first.
+        return sorted({override[0]: override for override in (*others, *found)}.values())
 
-    def _items(self, source: Source, rows: list[_Row]) -> Collection[_Item]:
-        """Every item that the rules reach, in the order of the file."""
+    def _items(self, source: Source, rows: list[_Row]) -> tuple[dict[int, _Item], list[Override], bool]:
+        """Every item that the rules reach, by its first byte and in the order of the file; what is decided about other
+        elements in them; whether items are referred to by their place.
+        """
         read, text_of, openers = source.read, core.text_of, self._openers
-        items: dict[int, _Item] = {}  # by first byte
+        items: dict[int, _Item] = {}
         names: dict[int, list[str]] = {}  # items of ConceptNameCodeSequence, by first byte
+        schemes: dict[int, str] = {}  # of items that hold a code, by first byte
         item_at: dict[int, int] = {}  # by depth: first byte of the item around
         element_at: dict[int, _Row] = {}  # by depth: the sequence before
+        others: list[Override] = []
+        by_place = False
         for row in rows:
             tag, vr, depth, at, value_at, size, verb, rule = row
             if tag == _ITEM:
                 item_at[depth] = at
-                sequence, _, _, sequence_at, *_, sequence_verb, rule = element_at[depth - 1]
+                sequence, _, _, sequence_at, *_, sequence_verb, _ = element_at[depth - 1]
                 around = items.get(item_at.get(depth - 1, -1))
                 if around and at >= around.end:
                     around = None  # the item around this one is not among the rows
                 if around and sequence == _NAME:
                     names[at] = [""]
                     around.names.append(names[at])
-                if (around or rule in openers) and verb == _RECURSE and sequence_verb != _RESET:
-                    opener = around.opener if around else rule
-                    items[at] = _Item(at, value_at + size, opener, sequence_at if sequence == _CONTENT else 0)
+                opener = around.opener if around else openers.get(sequence, -1)
+                if opener >= 0 and verb == _RECURSE and sequence_verb != _RESET:
+                    items[at] = _Item(at, value_at + size, opener, sequence_at if sequence == _CONTENT else 0, depth)
                 continue
             if vr == "SQ":
                 element_at[depth] = row
+            here = item_at.get(depth, -1)
+            if vr in _TIMES and rule == -1 and verb == _KEEP and here in items:
+                others.append((at, _RESET, items[here].opener))
             if tag not in _READ:
                 continue
-            here = item_at.get(depth, -1)
             if tag in _TYPE_BY_TAG:
                 if here in items and rule not in self._actions:
                     items[here].values.append((tag, at))
+            elif tag == _BY_PLACE:
+                by_place |= here in items
+            elif tag == _MEANING:
+                scheme = schemes.get(here, "")
+                if here in items and rule == -1 and verb == _KEEP and (not scheme or scheme[:2] == _PRIVATE_SCHEME):
+                    others.append((at, _RESET, items[here].opener))
             elif size > _MOST_BYTES:
                 continue
             elif tag == _TYPE:
                 if here in items:
                     items[here].value_type = text_of(read(value_at, size))
-            elif here in names:
+            elif tag == _SCHEME or here in names:
                 text = text_of(read(value_at, size))
                 if tag == _SCHEME:
+                    schemes[here] = text
+                if tag == _SCHEME and here in names:
                     names[here][0] = text
-                elif text:
+                elif text and here in names:
                     names[here].append(text)
-        return items.values()
+        return items, others, by_place
 
     def _rule_for(self, item: _Item) -> tuple[int, ContentRule] | None:
         pairs = [(code, scheme) for scheme, *codes in item.names for code in codes]
@@ -202,6 +245,13 @@ def _with_all_names(source: Source, meta: Meta, rows: list[_Row]) -> list[_Row]:
     return out
 
 
+def _emptied(item: _Item, index: int, inside: list[_Row]) -> Iterable[Override]:
+    """What makes an item an empty place: all it holds is reset but its form. `inside`: the rows of what it holds."""
+    for tag, _, depth, at, _, _, verb, _ in inside:
+        if depth == item.depth and tag not in _FORM and verb != Verb.DELETE:
+            yield at, _RESET, index
+
+
 def _judge(item: _Item, chosen: tuple[int, ContentRule] | None) -> Iterable[Override]:
     index, rule = chosen or (item.opener, None)
     if rule is not None and rule.verb is Verb.DELETE:
@@ -222,9 +272,9 @@ def _verb(kind: str, rule: ContentRule | None) -> Verb | None:
             return Verb.RESET
         if rule.verb is Verb.REGEN_UID:
             return Verb.REGEN_UID if kind == "UIDREF" else Verb.RESET
-        if rule.verb is Verb.SHIFT_DATE and kind in ("DATE", "DATETIME"):
+        if rule.verb is Verb.SHIFT_DATE and kind in ("DATE", "DATETIME", "TIME"):
             return Verb.SHIFT_DATE
         # A rule that leaves something leaves what its value type names: text under the concept of a time is not meant.
         if rule.value_type in ("", kind):
-            return Verb.KEEP if rule.verb is Verb.KEEP or kind == "TIME" else Verb.RESET
+            return Verb.KEEP if rule.verb is Verb.KEEP else Verb.RESET
     return Verb.RESET if kind in ("TEXT", "PNAME") else None

@@ -21,13 +21,17 @@ _DT = re.compile(
     rb"(?P<y>\d{4})(?P<dot>)(?:(?P<m>\d\d)(?:(?P<d>\d\d)(?:\d\d(?:\d\d(?:\d\d(?:\.\d{1,6})?)?)?)?)?)?(?:[+-]\d{4})?\Z"
 )
 
+# Source: PS3.5 §6.2, TM: HHMMSS.FFFFFF, cut behind any component; with colons in files older than 1993.
+_TM = re.compile(rb"(?:[01]\d|2[0-3])(?:(?P<colon>:?)[0-5]\d(?:(?P=colon)(?:[0-5]\d|60)(?:\.\d{1,6})?)?)?\Z")
+
 
 def days_of(key: bytes, identifier: bytes) -> int:
     """Days by which all dates of a patient move: in [-365, 365], never 0.
 
     Args:
         key: Keys.date.
-        identifier: PatientID's bytes as they stand in the data set; padding at its ends does not count.
+        identifier: PatientID in UTF-8, so that it is the same in every character set; padding at its ends does not
+            count.
     """
     number = int.from_bytes(hmac.digest(key, identifier.strip(b" \0"), "sha256")[:8], "big") % (2 * FARTHEST)
     return number - FARTHEST if number < FARTHEST else number - FARTHEST + 1
@@ -47,6 +51,17 @@ def shift(value: bytes, vr: str, days: int, placeholder: bytes) -> bytes:
     """
     form = _DT if vr == "DT" else _DA
     return b"\\".join(_one(one.strip(b" \0"), form, days, placeholder) for one in value.split(b"\\"))
+
+
+def times(value: bytes, placeholder: bytes) -> bytes:
+    """A TM value as it is, without padding: days do not move it. What is no time may be a date, or anything.
+
+    Args:
+        value: as in `shift`.
+        placeholder: for each value that is no time; an empty one stays empty.
+    """
+    found = (one.strip(b" \0") for one in value.split(b"\\"))
+    return b"\\".join(one if not one or _TM.match(one) else placeholder for one in found)
 
 
 def _one(value: bytes, form: re.Pattern[bytes], days: int, placeholder: bytes) -> bytes:

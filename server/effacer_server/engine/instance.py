@@ -36,6 +36,8 @@ _SOP_CLASS = re.compile(r"[0-9.]{0,64}\Z")
 _SOP_CLASS_TAG = (core.SOP_CLASS_UID,)
 # SOP classes come from files: a stream of invented ones must not grow us.
 _MOST_MATCHERS = 512
+# Inflated data are deflated again in pieces of so many bytes.
+_PIECE_BYTES = 1 << 20
 
 Segment = bytes | tuple[int, int]
 
@@ -211,7 +213,10 @@ def compile_matcher(plan: Plan, keys: Keys, sop_class: str, implicit: bool, big_
         for path in facts.nested_types(sop_class, rule.tag)
         if (verb := verb_for(rule, sop_class, path)) is not rule.verb
     ]
-    return core.Matcher(rules, int(plan.default.verb), inserts, keys.uid, keys.uid_root, nested, keys.derivation)
+    attributes = [index for index, rule in enumerate(plan.rules) if rule.as_attribute]
+    return core.Matcher(
+        rules, int(plan.default.verb), inserts, keys.uid, keys.uid_root, nested, keys.derivation, attributes
+    )
 
 
 def encode(stamp: Stamp, implicit: bool, big_endian: bool) -> bytes:
@@ -274,7 +279,7 @@ def _meta_element(number: int, vr: bytes, value: bytes) -> bytes:
 def _own_uid(value: bytes | None, tag: int) -> str:
     text = core.text_of(value or b"")
     if not core.is_uid(text):
-        raise Refused(Reason.MISSING_UID, tag, "UI")
+        raise Refused(Reason.BAD_UID if text else Reason.MISSING_UID, tag, "UI")
     return text
 
 
@@ -293,7 +298,16 @@ def _class(value: bytes | None) -> str:
 def _deflate(source: Source, segments: Sequence[Segment]) -> bytes:
     """The data set deflated anew and padded to even length. Source: PS3.5 §A.5."""
     stream = zlib.compressobj(6, zlib.DEFLATED, -zlib.MAX_WBITS)
-    parts = [stream.compress(part if isinstance(part, bytes) else source.read(*part)) for part in segments]
+    parts = []
+    for part in segments:
+        if isinstance(part, bytes):
+            parts.append(stream.compress(part))
+            continue
+        at, left = part
+        while left:
+            size = min(left, _PIECE_BYTES)
+            parts.append(stream.compress(source.read(at, size)))
+            at, left = at + size, left - size
     parts.append(stream.flush())
     out = b"".join(parts)
     return out + b"\0" if len(out) % 2 else out

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 from effacer_server.dicom import core, facts
 from effacer_server.dicom.core import Edits, Meta, Source
+from effacer_server.dicom.headers import decode_text
 from effacer_server.engine import dates
 from effacer_server.errors import Reason, Refused
 from effacer_server.policy.plan import Keys, Verb
 
+_CHARACTER_SET = 0x00080005
 _PATIENT_ID = 0x00100020
+_TELLING = (_CHARACTER_SET, _PATIENT_ID, core.STUDY_INSTANCE_UID)
 _BEHIND_EVERYTHING = 0xFFFFFFFF
 # A longer value is no list of dates that anybody wrote. It gets the placeholder once.
 _MOST_BYTES = 1 << 16
@@ -41,14 +46,17 @@ def resolve(source: Source, meta: Meta, edits: Edits, keys: Keys) -> dict[int, b
 
 
 def _patient(source: Source, meta: Meta) -> bytes:
-    """What tells patients apart: PatientID at the root, or StudyInstanceUID where it is empty or absent."""
-    found = core.capture(source, meta, (_PATIENT_ID, core.STUDY_INSTANCE_UID))
+    """What tells patients apart: PatientID at the root in UTF-8, or StudyInstanceUID where it is empty or absent."""
+    found = core.capture(source, meta, _TELLING)
     if _PATIENT_ID not in found or core.STUDY_INSTANCE_UID not in found:
         # In a data set out of order either may stand behind higher tags.
-        found = core.capture(source, meta, (_PATIENT_ID, core.STUDY_INSTANCE_UID, _BEHIND_EVERYTHING))
+        found = core.capture(source, meta, (*_TELLING, _BEHIND_EVERYTHING))
     for tag in (_PATIENT_ID, core.STUDY_INSTANCE_UID):
         if identifier := found.get(tag, ("", b""))[1].strip(b" \0"):
-            return identifier
+            if tag != _PATIENT_ID:
+                return identifier
+            text = decode_text("LO", identifier, found.get(_CHARACTER_SET, ("CS", b""))[1])
+            return unicodedata.normalize("NFC", text).strip(" \0").encode("utf-8", "surrogatepass")
     raise Refused(Reason.MISSING_UID, core.STUDY_INSTANCE_UID, "UI")
 
 
@@ -63,6 +71,8 @@ def _shifted(raw: bytes, size: int, days: int, tag: int, vr: str, at: int) -> by
     instead = placeholder.value.encode("ascii")
     if len(raw) != size:
         return instead
+    if vr == "TM":
+        return dates.times(raw, instead)
     if vr in ("DA", "DT"):
         return dates.shift(raw, vr, days, instead)
     # A date under a VR for text or numbers, alone: a backslash may belong to the text, or to a character of it.

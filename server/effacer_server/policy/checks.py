@@ -20,6 +20,19 @@ from effacer_server.policy.plan import Rule, Verb
 
 _KEY_SIZES_BYTES = (16, 24, 32)  # AES, FIPS 197 §1
 _SENSITIVE_MODES = ("REDACT_SENSITIVE_TEXT", "REDACT_SENSITIVE_TEXT_CLEAN_DESCRIPTORS")
+# What names a patient, wherever it stands. Source: PS3.3 §C.2.2, §C.2.3, §C.7.1.1.
+_IDENTITY = (
+    "PatientName",
+    "PatientID",
+    "OtherPatientIDs",
+    "OtherPatientNames",
+    "PatientBirthName",
+    "PatientMotherBirthName",
+    "PatientAddress",
+    "PatientTelephoneNumbers",
+    "MedicalRecordLocator",
+)
+_MOST_NAMED = 3  # keywords in one note
 _MODE_UNSPECIFIED = "TEXT_REDACTION_MODE_UNSPECIFIED"
 
 
@@ -79,24 +92,37 @@ def enum_name(message: Message, field: str) -> str:
 
 
 def unstorable(actions: Sequence[Rule]) -> dict[str, list[str]]:
-    """Reasons of actions that leave an instance without UIDs it is stored under: the keywords each takes away."""
+    """Reasons of actions that leave an instance without UIDs it is stored and read by: the keywords each takes away."""
     taken: dict[str, list[str]] = {}
     for tag, role in facts.uid_roles().items():
-        rule = first_match(actions, tag, "UI") if role == "primary" and facts.in_data_set(tag) else None
+        needed = role == "primary" or facts.keyword_of(tag) == "SOPClassUID"
+        rule = first_match(actions, tag, "UI") if needed and facts.in_data_set(tag) else None
         if rule is not None and rule.verb in (Verb.DELETE, Verb.REMOVE):
             taken.setdefault(rule.because, []).append(facts.keyword_of(tag))
     return taken
 
 
-def kept_identity(actions: Sequence[Rule]) -> list[tuple[str, str]]:
-    """(reason, keyword) of actions that leave the patient's name or id as it is."""
-    found = []
-    for keyword in ("PatientName", "PatientID"):
-        tag = facts.tag_of(keyword)
+def kept_identity(actions: Sequence[Rule], edition: facts.Edition) -> list[tuple[str, str]]:
+    """(reason, what) of actions that leave as it is what names the patient, or a sequence that may hold it.
+
+    A kept sequence stays with all it holds; any of those that table E.1-1 replaces or removes may hold a name.
+    """
+    sequences = [row.tag for row in facts.e1_1(edition).rows if row.basic != "K" and facts.vr_of(row.tag) == "SQ"]
+    found: dict[str, list[str]] = {}
+    for tag in (*map(facts.tag_of, _IDENTITY), *sequences):
         rule = first_match(actions, tag, facts.vr_of(tag))
         if rule is not None and rule.verb is Verb.KEEP:
-            found.append((rule.because, keyword))
-    return found
+            found.setdefault(rule.because, []).append(facts.keyword_of(tag))
+    return [
+        (because, ", ".join(keywords[:_MOST_NAMED]) + (", …" if len(keywords) > _MOST_NAMED else ""))
+        for because, keywords in found.items()
+    ]
+
+
+def unreadable(actions: Sequence[Rule]) -> str:
+    """Reason of the action that takes SpecificCharacterSet away, without which text that stays is misread; or ""."""
+    rule = first_match(actions, facts.tag_of("SpecificCharacterSet"), "CS")
+    return rule.because if rule is not None and rule.verb in (Verb.DELETE, Verb.REMOVE) else ""
 
 
 def first_match(rules: Iterable[Rule], tag: int, vr: str) -> Rule | None:

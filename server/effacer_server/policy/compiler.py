@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, replace
 
 from effacer.v1 import deidentify_pb2 as pb
 from effacer_server.dicom import facts
-from effacer_server.policy.checks import Problems, check_message, enum_name, kept_identity, unstorable
+from effacer_server.policy.checks import Problems, check_message, enum_name, kept_identity, unreadable, unstorable
 from effacer_server.policy.options import (
     Option,
     content_rules,
@@ -120,11 +120,18 @@ def _compile_tag_config(config: pb.DicomTagConfig, path: str, stamp: bool, draft
     for because, keywords in unstorable(draft.rules).items():
         draft.problems.invalid(
             f"{path}.{because}",
-            f"leaves no {', '.join(keywords)}, without which nothing can be stored; "
+            f"leaves no {', '.join(keywords)}, without which nothing can be stored or read; "
             "actions hold at the root and inside sequences alike",
         )
     draft.notes += option_notes(options, profile, edition)
-    identifying = kept_identity(draft.rules)
+    if primary_ids is PrimaryIds.REGEN and Option.UIDS in options:
+        draft.notes.append(
+            f"{Option.UIDS.because}: options.primary_ids regenerates the UIDs of study, series and instance and what "
+            "refers to them; the option keeps the others"
+        )
+    if because := unreadable(draft.rules):
+        draft.notes.append(f"{because}: takes SpecificCharacterSet away; text that stays may be read wrongly")
+    identifying = kept_identity(draft.rules, edition)
     if stamp and profile is not Profile.KEEP_ALL:
         for because, keyword in identifying:
             draft.notes.append(f"{because}: keeps {keyword}, so outputs say PatientIdentityRemoved NO")

@@ -50,13 +50,14 @@ _COLUMNS = {
     Option.STRUCTURED_CONTENT: ("clean_struct_cont", "113104"),
     Option.GRAPHICS: ("clean_graph", "113103"),
 }
-# What code C becomes, by VR. Times stay because dates move by whole days.
+# What code C becomes, by VR. Times are looked at only: dates move by whole days.
 _CLEANED = {
-    Option.MODIFIED_DATES: {"DA": Verb.SHIFT_DATE, "DT": Verb.SHIFT_DATE, "TM": Verb.KEEP},
+    Option.MODIFIED_DATES: dict.fromkeys(("DA", "DT", "TM"), Verb.SHIFT_DATE),
     Option.STRUCTURED_CONTENT: {"SQ": Verb.RECURSE},
     Option.GRAPHICS: {"SQ": Verb.RECURSE},
 }
-_CLEANED_CONTENT = {"DATE": Verb.SHIFT_DATE, "DATETIME": Verb.SHIFT_DATE, "TIME": Verb.KEEP}
+_CLEANED_CONTENT = dict.fromkeys(("DATE", "DATETIME", "TIME"), Verb.SHIFT_DATE)
+_DATE_VRS = ("DA", "DT", "TM")
 # Value types whose value is or holds UIDs. Source: PS3.3 Table C.17.3-7.
 _NAMING = ("UIDREF", "IMAGE", "COMPOSITE", "WAVEFORM")
 # Of several rules for one concept the one that leaves least comes first.
@@ -87,17 +88,19 @@ def option_rules(
         # What the opened graphic annotations hold as text; PS3.3 §C.10.5.
         for keyword in ("UnformattedTextValue", "TickLabel"):
             rules.append(Rule(Verb.RESET, Option.GRAPHICS.because, facts.tag_of(keyword)))
-    if Option.STRUCTURED_CONTENT in options and options.isdisjoint((Option.FULL_DATES, Option.MODIFIED_DATES)):
-        # What content items hold as dates; 2018e has no rows for them, since it resets or deletes whole trees.
+    if Option.STRUCTURED_CONTENT in options:
+        # §E.3.4 asks for every sequence of content items; 2018e has rows for some of them alone.
         named = {row.tag for row in _rows(edition)}
-        for tag in map(facts.tag_of, ("DateTime", "Date", "Time", "ReferencedDateTime")):
-            if tag not in named:
-                rules.append(Rule(Verb.RESET, Option.STRUCTURED_CONTENT.because, tag))
+        column = _COLUMNS[Option.STRUCTURED_CONTENT][0]
+        for row in _rows("latest"):
+            if row.tag not in named and row.options.get(column) == "C" and facts.vr_of(row.tag) == "SQ":
+                rules.append(Rule(Verb.RECURSE, Option.STRUCTURED_CONTENT.because, row.tag))
     if Option.UIDS in options:
         rules += [Rule(Verb.KEEP, Option.UIDS.because, tag) for tag in linked_uids(edition)]
     if Option.SAFE_PRIVATE in options:
         uids_stay = profile is Profile.KEEP_ALL or (Option.UIDS in options and primary_ids is not PrimaryIds.REGEN)
-        rules += _safe_private_rules(edition, Verb.KEEP if uids_stay else Verb.REGEN_UID)
+        moved = Option.MODIFIED_DATES in options
+        rules += _safe_private_rules(edition, Verb.KEEP if uids_stay else Verb.REGEN_UID, moved)
     return tuple(rules)
 
 
@@ -129,13 +132,18 @@ def content_rules(
 
 
 def other_dates(options: frozenset[Option], profile: Profile) -> tuple[Rule, ...]:
-    """Dates that no row of the table names, to stand behind the profile's rules: one patient's dates move together.
+    """Dates and times that no row of the table names, to stand behind the profile's rules. The minimal keep list leaves
+    none.
 
-    A single one that stayed, next to one that moved, would tell how far. The minimal keep list leaves none.
+    One patient's dates move together: a single one that stayed, next to one that moved, would tell how far. Where full
+    dates stay, these are said to stay because of the option, in trees that another option opens, too.
     """
-    if Option.MODIFIED_DATES not in options or profile is Profile.MINIMAL:
+    if profile is Profile.MINIMAL:
         return ()
-    return tuple(Rule(Verb.SHIFT_DATE, Option.MODIFIED_DATES.because, ANY_TAG, 0, vr) for vr in ("DA", "DT"))
+    for option, verb in ((Option.MODIFIED_DATES, Verb.SHIFT_DATE), (Option.FULL_DATES, Verb.KEEP)):
+        if option in options:
+            return tuple(Rule(verb, option.because, ANY_TAG, 0, vr) for vr in _DATE_VRS)
+    return ()
 
 
 def option_codes(options: Iterable[Option]) -> tuple[str, ...]:
@@ -220,7 +228,7 @@ def _takes_basic_code(option: Option, profile: Profile) -> bool:
     return profile is Profile.KEEP_ALL and option in _CLEANED
 
 
-def _safe_private_rules(edition: facts.Edition, uids: Verb) -> list[Rule]:
+def _safe_private_rules(edition: facts.Edition, uids: Verb, moved: bool) -> list[Rule]:
     """By creator and VR; also for VR UN, which private elements have in implicit VR.
 
     Sequences are entered: what is in them is judged on its own. A file shows them as sequences under UN too.
@@ -229,7 +237,9 @@ def _safe_private_rules(edition: facts.Edition, uids: Verb) -> list[Rule]:
     for row in facts.safe_private(edition):
         verbs = {vr: Verb.RECURSE if vr == "SQ" else uids if vr == "UI" else Verb.KEEP for vr in row.vrs}
         if not row.vrs:
-            verbs = {"SQ": Verb.RECURSE, "UI": uids, "": Verb.KEEP}
+            # A name is safe under no creator.
+            dates = dict.fromkeys(_DATE_VRS, Verb.SHIFT_DATE) if moved else {}
+            verbs = {"SQ": Verb.RECURSE, "UI": uids, "PN": Verb.DELETE, **dates, "": Verb.KEEP}
         elif "SQ" not in row.vrs:
             verbs["UN"] = uids if "UI" in row.vrs else Verb.KEEP
         for vr, verb in verbs.items():

@@ -62,6 +62,14 @@ class Rule:
     creator: str = ""
     code: str = ""
 
+    @property
+    def as_attribute(self) -> bool:
+        """Whether it keeps an attribute for what the standard says of it, not because the caller named it: text under
+        that tag, where the attribute holds none, is something else and gets a placeholder.
+        """
+        named = self.because.startswith(("actions[", "dicom."))
+        return self.verb is Verb.KEEP and self.mask == EXACT and not (named or self.vr or self.tag & 0x00010000)
+
 
 @dataclass(frozen=True, slots=True)
 class ContentRule:

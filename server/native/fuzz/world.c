@@ -45,6 +45,7 @@ static const rule DATES[] = {
 static const rule PATHS[] = {
     {0x00081155, ALL, "", "", EF_REGEN_UID, EF_REMOVE}, {0x00080100, ALL, "", "", EF_DELETE, EF_DELETE},
     {0x0040A730, ALL, "", "", EF_RECURSE, EF_RECURSE}, {0x0040A160, ALL, "", "", EF_RESET, EF_DELETE},
+    {0x00080020, ALL, "", "", EF_KEEP, EF_KEEP}, {0x00081030, ALL, "", "", EF_KEEP, EF_KEEP},
 };
 static const struct { uint32_t outer, inner, rule; uint8_t verb; } NESTED[] = {
     {0x00081140, 0, 0, EF_REGEN_UID}, {0x00081115, 0x00081140, 0, EF_RESET}, {0x0040A730, 0, 3, EF_RESET},
@@ -137,7 +138,7 @@ static void make_matcher(ef_matcher *m, uint32_t plan, int encoding)
             m->creators[m->n_creators] = world_checked(malloc(length));
             memcpy(m->creators[m->n_creators++], r->creator, length);
         }
-        m->rules[i] = (ef_rule){r->tag, r->mask, vr, creator, r->verb, r->nested, 0};
+        m->rules[i] = (ef_rule){r->tag, r->mask, vr, creator, r->verb, r->nested, 0, r->verb == EF_KEEP && !r->creator[0]};
     }
     m->default_verb = PLANS[plan].fallback;
     m->inserts = world_checked(calloc(2, sizeof *m->inserts));
