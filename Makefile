@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 NATIVE := $(wildcard server/native/*.c server/native/*.h) server/effacer_server/dicom/_core.pyx
 WARNINGS := -std=c11 -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Werror
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -g -O1
+DEBIAN := dcmtk dicom3tools orthanc
 FUZZ_SECONDS ?= 10
 FUZZ_RUNS ?= 10000000
 
@@ -28,13 +29,13 @@ demo: $(VENV)/stamp
 test: debian check fuzz
 	$(BIN)/pytest
 
-# Readers that outputs are checked with. Where they cannot be installed their tests are skipped, under CI they fail.
+# Readers that outputs are checked with, and peers. Where they cannot be installed their tests are skipped, under CI they fail.
 debian:
-	@if ! command -v dcmdump >/dev/null || ! command -v dciodvfy >/dev/null; then \
+	@if ! command -v dcmdump >/dev/null || ! command -v dciodvfy >/dev/null || ! PATH="$$PATH:/usr/sbin" command -v Orthanc >/dev/null; then \
 	  if test "$$(id -u)" = 0 && command -v apt-get >/dev/null; then \
-	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends dcmtk dicom3tools \
-	      || echo 'dcmtk and dicom3tools could not be installed: the tests that need them are skipped'; \
-	  else echo 'dcmtk and dicom3tools are not installed (apt-get needs root): the tests that need them are skipped'; fi; \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $(DEBIAN) \
+	      || echo '$(DEBIAN) could not be installed: the tests that need them are skipped'; \
+	  else echo '$(DEBIAN) are not installed (apt-get needs root): the tests that need them are skipped'; fi; \
 	fi
 
 # Every real file under every config, engine against oracle: minutes, where `make test` takes a sample.
@@ -77,7 +78,7 @@ fuzz: $(VENV)/stamp
 
 # The same targets under libFuzzer, which watches coverage: half of the runs each, on one core. docs/fuzzing.md
 fuzz-long: $(VENV)/stamp
-	command -v clang >/dev/null || { echo 'fuzz-long needs clang with libFuzzer (apt-get install clang)'; exit 1; }
+	command -v clang >/dev/null || { echo 'fuzz-long needs clang with libFuzzer (apt-get install clang libclang-rt-14-dev)'; exit 1; }
 	mkdir -p build/fuzz/corpus-scan build/fuzz/corpus-splice
 	$(BIN)/python -m tests.corpus build/fuzz/seeds
 	for target in scan splice; do \

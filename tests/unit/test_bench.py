@@ -13,6 +13,7 @@ import pytest
 from bench import contestants, orthanc
 from bench.measure import ContestantFailed, Cost
 from tests import synth
+from tests.validity import readers
 
 
 def test_cpu_time_of_a_process_is_what_it_says_of_itself() -> None:
@@ -47,8 +48,8 @@ def test_a_server_that_ends_at_once_is_no_contestant(tmp_path: Path, monkeypatch
         pass
 
 
-@pytest.mark.skipif(orthanc.program() is None, reason="Orthanc is not installed (apt-get install orthanc)")
 def test_orthanc_anonymizes_every_file_and_is_gone_behind_it(tmp_path: Path) -> None:
+    readers.need("Orthanc")
     source, out, scratch = tmp_path / "in", tmp_path / "out", tmp_path / "server"
     source.mkdir()
     assert orthanc.measure(source, out, scratch) == Cost(0.0, 0.0)
