@@ -358,8 +358,15 @@ def test_tokens_of_other_listings(catalog: Catalog, stores: None) -> None:
         lambda: catalog.list_stores(DATASET, 1, token),
         lambda: catalog.list_stores(DATASET, 1, of_stores, {"a": "1"}),
         lambda: catalog.list_datasets(LOCATION, 1, token[:-1]),
+        lambda: catalog.list_datasets(LOCATION, 1, token[:-2]),
+        *(
+            lambda more=more: catalog.list_datasets(LOCATION, 1, token + more)
+            for more in ("A", "AA", "=", "==", " ", "\n")
+        ),
+        lambda: catalog.list_datasets(LOCATION, 1, token[:-1] + ("B" if token[-1] == "A" else "A")),
     ]
-    for listing in listings[:3]:
+    assert catalog.list_datasets(LOCATION, 1, token).rows
+    for listing in listings:
         with pytest.raises(InvalidConfig):
             listing()
 
@@ -1139,6 +1146,51 @@ def test_completion_after_a_lost_lease(catalog: Catalog, stores: None, clock: Cl
     assert catalog.complete_shard(fast, outputs(catalog, fast), []).repeated
     assert catalog.counters(made.name) == Counters(2, 0, 0)
     assert catalog.metrics(TARGET).instances == 2
+
+
+def test_completion_after_the_operation_ended_changes_nothing(catalog: Catalog, stores: None) -> None:
+    """Another server ended it: its counters are final, and what was written since belongs to nobody."""
+    made = planned(catalog, 4)
+    catalog.complete_shard(first := claim(catalog, made.name), outputs(catalog, first), [])
+    late = claim(catalog, made.name)
+    catalog.finish_operation(made.name, 1)
+    rows = outputs(catalog, late)
+    again = catalog.complete_shard(late, rows, [InstanceError(source="s", reason="IO")])
+    assert (again.orphans, again.repeated) == (tuple(written.row.key for written in rows), True)
+    assert catalog.counters(made.name) == Counters(2, 0, 2)
+    assert catalog.metrics(TARGET).instances == 2
+    assert catalog.list_errors(made.name, 10).rows == ()
+
+
+def test_held_shards(catalog: Catalog, stores: None, clock: Clock) -> None:
+    made = planned(catalog, 8)
+    assert catalog.held_shards(made.name) == []
+    shards = [claim(catalog, made.name, f"w{lease}", lease) for lease in (10, 20, 30)]
+    assert catalog.held_shards(made.name) == shards
+    clock.now += 10
+    assert catalog.held_shards(made.name) == shards[1:]
+    catalog.complete_shard(shards[1], [], [])
+    assert catalog.renew_shard(shards[2], 0.0)
+    assert catalog.held_shards(made.name) == catalog.held_shards("absent") == []
+
+
+def test_completions_and_the_end_of_an_operation_at_once(catalog: Catalog, stores: None) -> None:
+    """What the counters say when it ends is what they say for ever, and what the store holds."""
+    made = planned(catalog, 40)
+    shards = [claim(catalog, made.name) for _ in range(20)]
+    seen: list[Counters] = []
+
+    def work(worker: int) -> None:
+        if worker == 4:
+            catalog.finish_operation(made.name, 1)
+            seen.append(catalog.counters(made.name))
+            return
+        for shard in shards[worker::4]:
+            catalog.complete_shard(shard, outputs(catalog, shard), [])
+
+    assert in_threads(5, work) == []
+    assert seen == [catalog.counters(made.name)]
+    assert catalog.metrics(TARGET).instances == seen[0].success
 
 
 def test_rows_that_are_there_already_count_as_success(catalog: Catalog, stores: None) -> None:

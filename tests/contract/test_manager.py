@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
@@ -16,8 +18,9 @@ from effacer_server.dicom.core import Source
 from effacer_server.dicom.headers import read_header
 from effacer_server.errors import ResourceExhausted, Unavailable
 from effacer_server.jobs import dispatcher, work
+from effacer_server.jobs import manager as managers
 from effacer_server.jobs.manager import Manager
-from effacer_server.jobs.record import Record, Route
+from effacer_server.jobs.record import Deletion, Record, Route
 from effacer_server.jobs.results import instance_row
 from effacer_server.policy.plan import Keys, Plan, Rule, Verb
 from effacer_server.settings import Settings
@@ -25,6 +28,7 @@ from effacer_server.store.blobs import open_blobs
 from effacer_server.store.catalog import Dataset, DicomStore, Operation, Selection, ShardState
 from effacer_server.store.sql import open_catalog
 from tests import synth
+from tests.encode import DEFLATED, Style
 
 DATASET = "projects/p/locations/l/datasets/d"
 SOURCE, DESTINATION = DATASET + "/dicomStores/in", DATASET + "/dicomStores/out"
@@ -90,6 +94,7 @@ class House:
 @pytest.fixture
 def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
     monkeypatch.setattr(dispatcher, "_FIRST_WAIT_S", 0.0)
+    monkeypatch.setattr(managers, "_LOOK_S", 3600.0)  # tests look when they want to
     house = House(tmp_path)
     yield house
     house.close()
@@ -391,3 +396,180 @@ def test_instances_deleted_from_the_source_meanwhile_are_counted(house: House) -
     counters = house.catalog.counters(operation.name)
     assert (counters.success, counters.failure, counters.pending) == (COUNT - 1, 1, 0)
     assert house.catalog.count_errors(operation.name) == {"SOURCE_GONE": 1}
+
+
+def test_unreadable_instances_say_whether_they_were_deleted(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between claim and turn one instance is deleted; another one's object is lost, which is no deletion."""
+    deleted, lost = list(house.catalog.iterate_instances("in"))[4:6]
+
+    def late(task: work.Task, stop: Callable[[], bool] = lambda: False) -> Any:
+        if any(item.key == deleted.key for item in task.items):
+            house.blobs.delete(lost.key)
+            for key in house.catalog.delete_instances("in", deleted.study, deleted.series, deleted.instance):
+                house.blobs.delete(key)
+        return run(task, stop)
+
+    monkeypatch.setattr(work, "run", late)
+    manager = house.manager()
+    operation = house.finish(manager, house.submit(manager))
+    counters = house.catalog.counters(operation.name)
+    assert (counters.success, counters.failure, counters.pending) == (COUNT - 2, 2, 0)
+    errors = {error.reason: error.source for error in house.catalog.list_errors(operation.name, 10).rows}
+    assert errors.keys() == {"SOURCE_GONE", "IO"}
+    assert errors["SOURCE_GONE"].endswith(deleted.instance)
+    assert errors["IO"].endswith(lost.instance)
+
+
+def test_jobs_inflate_up_to_the_limit_of_the_settings(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scaled down: whoever forgets the setting gets by with 64 bytes."""
+    monkeypatch.setattr(read_header, "__defaults__", (64,))
+    data = synth.ct(1, Style(DEFLATED), number=COUNT, size=4)
+    with house.blobs.create("in/deflated") as writer:
+        writer.write(data)
+        writer.commit()
+    header = read_header(Source(data), house.settings.max_inflated_bytes)
+    house.catalog.insert_instances([instance_row(header, "in", "in/deflated", len(data))])
+    manager = house.manager()
+    operation = house.finish(manager, house.submit(manager))
+    assert house.catalog.count_errors(operation.name) == {}
+    assert len(house.content()) == COUNT + 1
+
+
+# Several servers on one catalog
+
+
+def _left_behind(house: House, worker: str) -> Operation:
+    """An operation of a server that will do no more, with its first shard in hand."""
+    server = house.manager(start=False)
+    operation = house.submit(server)
+    server._chores.shutdown(wait=True)  # it is planned
+    house.managers.remove(server)
+    assert house.catalog.claim_shard(operation.name, worker, 600.0)
+    return operation
+
+
+def _dead_worker() -> str:
+    """The name of a server of this machine whose process is gone: this one's, had it started at another time."""
+    machine, pid, start, token = managers._worker_name().rsplit(":", 3)
+    return f"{machine}:{pid}:{int(start) + 1}:{token}"
+
+
+def _until(condition: Callable[[], Any]) -> None:
+    """Waits for something that comes sooner or later; a minute is far more than it takes."""
+    for _ in range(6000):
+        if condition():
+            return
+        threading.Event().wait(0.01)
+    raise AssertionError("it did not come")
+
+
+def test_a_living_server_takes_over_from_a_dead_one(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(managers, "_LOOK_S", 0.01)
+    survivor = house.manager()
+    operation = _left_behind(house, _dead_worker())
+    operation = survivor.wait(operation.name, 60)
+    assert (operation.done, operation.result_code) == (True, 0)
+    counters = house.catalog.counters(operation.name)
+    assert (counters.success, counters.failure, counters.pending) == (COUNT, 0, 0)
+    assert len(house.content()) == COUNT
+
+
+def test_shards_of_a_dead_server_are_freed_in_shared_operations_too(house: House) -> None:
+    """A server that already works on the operation does not wait for ten minutes of lease."""
+    survivor = house.manager()
+    operation = _left_behind(house, _dead_worker())
+    survivor._resume(operation)
+    _until(lambda: house.catalog.counters(operation.name).success == COUNT - 3)
+    survivor._look()
+    assert house.finish(survivor, operation).result_code == 0
+    assert len(house.content()) == COUNT
+
+
+def test_what_a_living_server_has_in_hand_is_left_to_it(house: House) -> None:
+    other = house.manager()
+    operation = _left_behind(house, managers._worker_name())
+    for _ in range(3):
+        other._look()
+    (held,) = house.catalog.held_shards(operation.name)
+    assert (held.number, held.attempts) == (0, 1)
+    assert house.content() == set()
+    house.catalog.release_shard(held)
+    for _ in range(2):
+        assert not house.catalog.get_operation(operation.name).done
+        other._look()
+    assert house.finish(other, operation).result_code == 0
+    assert len(house.content()) == COUNT
+
+
+def test_a_server_does_not_take_over_its_own(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    gate = Gate(1)
+    monkeypatch.setattr(work, "run", gate)
+    manager = house.manager()
+    operations = [house.submit(manager), house.submit(manager, "second", new_stores=[_store("second")])]
+    gate.reached.wait()  # nobody has the second one in hand
+    for _ in range(3):
+        manager._look()
+    _drain(manager)
+    assert sorted(job.name for job in manager._dispatcher._jobs) == sorted(o.name for o in operations)
+    gate.free.set()
+    for operation in operations:
+        house.finish(manager, operation)
+    _until(lambda: not manager._known)
+
+
+def test_a_server_with_another_key_leaves_operations_to_others(house: House) -> None:
+    operation = _left_behind(house, _dead_worker())
+    other = house.manager(key=b"x" * 32, start=False)
+    for _ in range(3):
+        other._look()
+    house.managers.remove(other)
+    assert not house.catalog.get_operation(operation.name).done
+    assert house.finish(house.manager(), operation).result_code == 0, "one that starts with the right key goes on"
+    assert len(house.content()) == COUNT
+
+
+def test_a_deletion_is_done_when_the_objects_are_gone(house: House) -> None:
+    """Its server died between the rows and their objects."""
+    survivor = house.manager()
+    gone = next(house.catalog.iterate_instances("in"))
+    record = Record(deletion=Deletion("in", gone.study))
+    operation = house.catalog.create_operation(
+        Operation(name=f"{DATASET}/operations/1", dataset=DATASET, kind="Delete", request=record.encode())
+    )
+    keys = house.catalog.delete_instances("in", gone.study)
+    assert keys
+    for _ in range(2):
+        survivor._look()
+    assert house.finish(survivor, operation).result_code == 0
+    assert not set(keys) & {key for key, _ in house.blobs.list("in")}
+    assert not house.catalog.list_deletions()
+
+
+def test_an_operation_that_another_server_ended_is_let_go(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    gate = Gate(2)
+    monkeypatch.setattr(work, "run", gate)
+    manager = house.manager()
+    operation = house.submit(manager)
+    gate.reached.wait()
+    house.catalog.finish_operation(operation.name, 8, "full")
+    gate.free.set()
+    _until(lambda: not manager._dispatcher._jobs)
+    counters = house.catalog.counters(operation.name)
+    assert (counters.success, counters.failure) == (3, 0), "what is done counts no more"
+    assert len(house.content()) == 3, "and nothing of the shard in hand is left"
+
+
+def test_who_is_dead() -> None:
+    """A process is dead when it was killed, reaped or not; one of another machine never is, for all we know."""
+    code = "from effacer_server.jobs import manager; print(manager._worker_name(), flush=True); input()"
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as it:
+        assert it.stdout is not None
+        worker = it.stdout.readline().strip()
+        assert not managers._is_dead(worker)
+        it.kill()
+        _until(lambda: managers._is_dead(worker))
+    assert managers._is_dead(worker)
+    machine, rest = worker.split(":", 1)
+    assert machine
+    for other in (f"host:{rest}", f"another/{rest}", f"{machine}:1::x", "a server that dies", ""):
+        assert not managers._is_dead(other)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -119,6 +120,24 @@ def test_an_operation_outlives_its_server(serve: Serve, number: signal.Signals) 
     assert len(written) == 2 * MANY, "nothing half-written, nothing left over"
 
 
+@pytest.mark.parametrize("workers", ["threads:1", "processes:2"])
+def test_a_server_goes_on_with_what_a_killed_one_left(serve: Serve, workers: str) -> None:
+    first = serve("--workers", workers, "--shard-instances", "4")
+    second = serve("--workers", workers, "--data", str(first.data))
+    operation, destination = _start(first.api)
+    while not metadata(second.api.operation(operation.name)).counter.success:
+        pass
+    assert first.end(signal.SIGKILL) == -signal.SIGKILL
+    operation = second.api.finish(second.api.operation(operation.name))
+    assert not operation.HasField("error")
+    counter = metadata(operation).counter
+    assert (counter.success, counter.failure, counter.pending) == (MANY, 0, 0)
+    outputs = second.api.retrieve(destination)
+    assert len(outputs) == MANY == _count(second.api, destination)
+    numbers = {str(pydicom.dcmread(io.BytesIO(data)).InstanceNumber) for data in outputs.values()}
+    assert len(numbers) == MANY, "every instance once, none twice under another name"
+
+
 def test_an_address_in_use_is_said_so(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -129,6 +148,32 @@ def test_an_address_in_use_is_said_so(tmp_path: Path) -> None:
     assert (ended.returncode, ended.stdout) == (1, "")
     assert address in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "named"),
+    [
+        (["--workers", "foo"], {}, "--workers or EFFACER_WORKERS: "),
+        ([], {"EFFACER_WORKERS": "threads:0"}, "--workers or EFFACER_WORKERS: "),
+        (["--catalog", "foo://x"], {}, "--catalog or EFFACER_CATALOG: "),
+        (["--objects", "ftp://x"], {}, "--objects or EFFACER_OBJECTS: "),
+        (["--root", "file://relative"], {}, "--root or EFFACER_ROOTS: "),
+        (["--bucket", "gs://a=relative"], {}, "--bucket or EFFACER_BUCKETS: "),
+        ([], {"EFFACER_GRACE_S": "-1"}, "EFFACER_GRACE_S: "),
+        ([], {"EFFACER_UID_KEY": "CANARY77"}, "EFFACER_UID_KEY: "),
+    ],
+)
+def test_a_bad_setting_ends_with_2_and_is_named(
+    tmp_path: Path, arguments: list[str], environment: dict[str, str], named: str
+) -> None:
+    command = [sys.executable, "-m", "effacer_server", "serve", "--data", str(tmp_path), "--grpc-address"]
+    ended = subprocess.run(
+        [*command, "127.0.0.1:0", *arguments], capture_output=True, text=True, env={**os.environ, **environment}
+    )
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert f"Error: {named}" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert "CANARY77" not in ended.stderr
 
 
 def _request(name: str, location: str, dataset: str) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from effacer_server.engine.instance import Limits
 from effacer_server.errors import EffacerError, NotFound, Reason, ResourceExhausted, Unavailable
 from effacer_server.jobs import work
 from effacer_server.jobs.record import Record
-from effacer_server.jobs.results import refuse_all, rows_of
+from effacer_server.jobs.results import name_gone, refuse_all, rows_of
 from effacer_server.jobs.runners import open_runner
 from effacer_server.policy.plan import Keys, Plan
 from effacer_server.settings import Settings
@@ -332,6 +332,13 @@ class Dispatcher:
         """Rows and counters, after the bytes are durable. A part of a cancelled shard counts as far as it was done."""
         claim.results = results
         job, shard = claim.job, claim.shard
+        try:
+            if any(isinstance(result, work.Failed) and result.reason == Reason.IO for result in results):
+                results = name_gone(results, {instance.id for instance in self._catalog.shard_instances(shard)})
+        except EffacerError as error:
+            log.warning("a shard of %s cannot be written down yet: %s", job.name, error.reason)
+            self._again(claim, UNAVAILABLE, "the catalog does not answer")
+            return
         rows, errors = rows_of(results, claim.instances, job.source(shard), shard.destination_store_uid, job.name)
         # Planned, but deleted from the source before this shard was read: nobody can name them any more.
         gone = shard.instances - len(claim.instances)
@@ -409,7 +416,10 @@ class Dispatcher:
         for job in list(self._jobs):
             job.dry = False
             try:
-                if self._catalog.get_operation(job.name).cancel_requested:
+                operation = self._catalog.get_operation(job.name)
+                if operation.done or operation.cancel_requested:
+                    # Done: by another server. Shards in hand are completed all the same, as those of a cancelled
+                    # operation: the catalog counts nothing any more, and says which objects have to go.
                     self._end(job, CANCELLED, "cancelled")
             except NotFound:
                 self._end(job, NOT_FOUND, "the dataset was deleted")

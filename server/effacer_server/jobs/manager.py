@@ -1,7 +1,8 @@
 """Life of operations: written down, planned, run, cancelled, gone on with after a crash.
 
-An operation is durable before its RPC answers. Whoever starts next on the same catalog goes on with what is unfinished;
-the same work goes into the same objects, so that doing a part again does no harm.
+An operation is durable before its RPC answers. Whoever starts next on the same catalog goes on with what is unfinished,
+and so do those who run already, once nobody has a shard of it in hand any more; the same work goes into the same
+objects, so that doing a part again does no harm.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 import logging
 import os
 import secrets
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -39,7 +39,6 @@ from effacer_server.store.catalog import (
     Operation,
     OperationState,
     Selection,
-    ShardState,
 )
 
 log = logging.getLogger(__name__)
@@ -47,6 +46,8 @@ log = logging.getLogger(__name__)
 Compile = Callable[[Record], Plan]
 
 _ENDINGS = {"RESOURCE_EXHAUSTED": RESOURCE_EXHAUSTED, "UNAVAILABLE": UNAVAILABLE}
+#: Seconds between two looks for operations that no server works on.
+_LOOK_S = 2.0
 _NOTHING = Plan(rules=(), default=Rule(Verb.DELETE, "no plan"))
 
 
@@ -63,9 +64,13 @@ class Manager:
         self._compile = compile_record
         self._ended = threading.Condition()
         self._stopping = threading.Event()
-        self._worker = f"{socket.gethostname()}:{os.getpid()}:{_start_time(os.getpid())}:{secrets.token_hex(4)}"
+        self._worker = _worker_name()
         self._dispatcher = Dispatcher(catalog, blobs, settings, keys, self._worker, self._announce)
         self._chores = ThreadPoolExecutor(2, thread_name_prefix="effacer-chore")
+        #: Operations to keep the hands off when looking for those that nobody works on.
+        self._known: set[str] = set()
+        self._idle: set[str] = set()
+        self._watch = threading.Thread(target=self._keep_looking, name="effacer-watch", daemon=True)
 
     def start(self) -> None:
         """Cleans up behind whoever ran before, goes on with unfinished operations, and takes new ones."""
@@ -75,13 +80,16 @@ class Manager:
         self._finish_deletions()
         self._dispatcher.start()
         for operation in self._catalog.unfinished_operations():
+            self._free_dead(operation)
             self._resume(operation)
+        self._watch.start()
 
     def stop(self, grace_s: float) -> None:
         """Ends cleanly: running shards finish within `grace_s` seconds or are handed back."""
         self._stopping.set()
         with self._ended:
             self._ended.notify_all()
+        self._watch.join()
         self._dispatcher.stop(grace_s)
         self._chores.shutdown(wait=True, cancel_futures=True)
 
@@ -117,23 +125,31 @@ class Manager:
         """
         if self._stopping.is_set():
             raise Unavailable("STOPPING", "the server is stopping")
-        operation = self._catalog.create_operation(
-            Operation(
-                name=f"{dataset}/operations/{time.time_ns() // 1_000_000:011x}{secrets.token_hex(6)}",
-                dataset=dataset,
-                kind=kind,
-                request=record.encode(),
-                fingerprint=plan.fingerprint() if plan else "",
-                notes=plan.notes if plan else (),
-            ),
-            dataset=new_dataset,
-            stores=new_stores,
-            selections=selections,
-            sources=[(route.source_uid, route.max_id) for route in record.routes],
-        )
-        if not record.routes and not record.deletion:
-            return self._catalog.finish_operation(operation.name, OK, "", record.result)
-        self._begin(operation, record, plan or _NOTHING)
+        name = f"{dataset}/operations/{time.time_ns() // 1_000_000:011x}{secrets.token_hex(6)}"
+        self._known.add(name)  # before `_look` can see it
+        try:
+            operation = self._catalog.create_operation(
+                Operation(
+                    name=name,
+                    dataset=dataset,
+                    kind=kind,
+                    request=record.encode(),
+                    fingerprint=plan.fingerprint() if plan else "",
+                    notes=plan.notes if plan else (),
+                ),
+                dataset=new_dataset,
+                stores=new_stores,
+                selections=selections,
+                sources=[(route.source_uid, route.max_id) for route in record.routes],
+            )
+            if record.routes or record.deletion:
+                self._begin(operation, record, plan or _NOTHING)
+                return operation
+            operation = self._catalog.finish_operation(name, OK, "", record.result)
+        except BaseException:
+            self._known.discard(name)
+            raise
+        self._known.discard(name)
         return operation
 
     def cancel(self, name: str) -> None:
@@ -175,6 +191,7 @@ class Manager:
 
     def _announce(self, name: str) -> None:
         log.info("%s ended", name)
+        self._known.discard(name)
         with self._ended:
             self._ended.notify_all()
 
@@ -189,35 +206,78 @@ class Manager:
                 [deletion.key for deletion in deletions if not deletion.prefix],
             )
 
-    def _resume(self, operation: Operation) -> None:
+    def _keep_looking(self) -> None:
+        while not self._stopping.wait(_LOOK_S):
+            try:
+                self._look()
+            except EffacerError as error:
+                log.warning("operations of other servers cannot be looked at now: %s", error.reason)
+            except Exception as error:
+                log.error("looking at operations of other servers failed with %s", type(error).__name__)
+
+    def _look(self) -> None:
+        """Goes on with operations that no server works on: those nobody had in hand at this look and the last one.
+
+        Their server may yet live, and be busy with others: then two do the work of one operation, each with shards of
+        its own.
+        """
+        idle = set()
+        for listed in self._catalog.unfinished_operations():
+            held = self._free_dead(listed)
+            if held or listed.name in self._known:
+                continue
+            if listed.name not in self._idle:
+                idle.add(listed.name)
+                continue
+            try:
+                operation = self._catalog.get_operation(listed.name)  # it may have ended since, here or elsewhere
+            except NotFound:
+                continue
+            if not operation.done:
+                self._resume(operation, starting=False)
+        self._idle = idle
+
+    def _free_dead(self, operation: Operation) -> bool:
+        """Frees the shards of processes of this machine that died, without waiting for their leases to run out.
+
+        Returns:
+            Whether living servers, as far as is known, have shards of the operation in hand.
+        """
+        shards = self._catalog.held_shards(operation.name)
+        dead = [shard for shard in shards if _is_dead(shard.worker)]
+        for shard in dead:
+            self._catalog.renew_shard(shard, 0.0)
+        if dead:
+            self._blobs.sweep()  # what it was writing
+        return len(dead) < len(shards)
+
+    def _resume(self, operation: Operation, starting: bool = True) -> None:
+        """Goes on with another server's operation, or ends it where that cannot be.
+
+        Args:
+            starting: False for a server that runs already: it leaves what it cannot go on with to others. Their
+                settings may be the right ones, and whether any of them lives is not known for sure.
+        """
+        problem, record, plan = "", Record(), _NOTHING
         try:
             record = Record.decode(operation.request)
             plan = self._compile(record) if record.routes else _NOTHING
         except EffacerError:
-            self._catalog.finish_operation(
-                operation.name, FAILED_PRECONDITION, "this version cannot go on with the operation"
-            )
-            return
-        if not record.routes and not record.deletion:
-            self._catalog.finish_operation(operation.name, OK, "", record.result)
-            return
+            problem = "this version cannot go on with the operation"
         if record.routes and (plan.fingerprint() != operation.fingerprint or record.key_check != self.key_check):
             # Never two policies or two UID mappings in one destination.
-            self._catalog.finish_operation(
-                operation.name,
-                FAILED_PRECONDITION,
-                "the plan, the keys or how UIDs are derived changed since the operation was started",
-            )
-            return
-        log.info("going on with %s", operation.name)
-        self._expire_dead(operation)
-        self._begin(operation, record, plan)
-
-    def _expire_dead(self, operation: Operation) -> None:
-        """Frees the shards of a process of this machine that died, without waiting for its leases to run out."""
-        for shard in self._catalog.list_shards(operation.name):
-            if shard.state is ShardState.RUNNING and _is_dead(shard.worker):
-                self._catalog.renew_shard(shard, 0.0)
+            problem = problem or "the plan, the keys or how UIDs are derived changed since the operation was started"
+        if problem and starting:
+            self._catalog.finish_operation(operation.name, FAILED_PRECONDITION, problem)
+        elif problem:
+            log.warning("%s is left to other servers: %s", operation.name, problem)
+            self._known.add(operation.name)
+        elif not record.routes and not record.deletion:
+            self._catalog.finish_operation(operation.name, OK, "", record.result)
+        else:
+            log.info("going on with %s", operation.name)
+            self._known.add(operation.name)
+            self._begin(operation, record, plan)
 
     def _begin(self, operation: Operation, record: Record, plan: Plan) -> None:
         if record.deletion:
@@ -264,28 +324,58 @@ class Manager:
         try:
             keys = self._catalog.delete_instances(deletion.store_uid, deletion.study, deletion.series)
             self.delete_objects(keys=keys)
+            if not keys:
+                # Another server took the rows, and died perhaps: it is done when the objects are gone, too.
+                self._finish_deletions()
             self._catalog.finish_operation(name, OK, "", record.result)
             self._announce(name)
         except NotFound:
             log.info("%s was deleted while it ran", name)
+            self._known.discard(name)
         except EffacerError as error:
             log.warning("%s stays unfinished until the next start: %s", name, error.reason)
 
 
-def _start_time(pid: int) -> str:
-    """When a process of this machine started, in ticks since boot; "" when it is not there (or not on Linux)."""
+def _worker_name() -> str:
+    """A name for this server's claims that tells other processes of this machine whether it lives: see `_is_dead`."""
     try:
-        # Behind the name in parentheses, which may hold anything: field 22 of proc(5) is the 20th.
-        return Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rsplit(")", 1)[1].split()[19]
-    except (OSError, IndexError):
+        start = _start_time(os.getpid())
+    except OSError:
+        start = ""
+    return f"{_machine()}:{os.getpid()}:{start}:{secrets.token_hex(4)}"
+
+
+def _machine() -> str:
+    """What a process id is unique in: this boot of the machine and the pid namespace; "" where that is not known.
+
+    Not the host's name: containers that share one, and a data directory, do not see each other's processes.
+    """
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return f"{boot}/{os.stat('/proc/self/ns/pid').st_ino}"
+    except OSError:
         return ""
 
 
+def _start_time(pid: int) -> str:
+    """When a process started, in ticks since boot; "" when it has ended and only waits to be reaped.
+
+    Raises:
+        OSError: it is not there (FileNotFoundError, ProcessLookupError), or this is not Linux, or it cannot be read.
+    """
+    # Behind the name in parentheses, which may hold anything: fields 3 (state) and 22 of proc(5) are the 1st and 20th.
+    stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rsplit(")", 1)[1].split()
+    return "" if stat[0] in "ZX" else stat[19]
+
+
 def _is_dead(worker: str) -> bool:
-    """Whether a claim's worker was a process of this machine that no longer runs."""
-    host, _, rest = worker.partition(":")
-    pid, _, rest = rest.partition(":")
-    start, _, _ = rest.partition(":")
-    if host != socket.gethostname() or not pid.isdigit() or not start:
+    """Whether a claim's worker was a process of this machine that no longer runs; False when that is not sure."""
+    machine, pid, start, *_ = [*worker.rsplit(":", 3), "", "", ""]
+    if not start or not pid.isdigit() or machine != _machine():
         return False
-    return _start_time(int(pid)) != start
+    try:
+        return _start_time(int(pid)) != start
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+    except OSError:
+        return False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from effacer_server.dicom.headers import Header
@@ -63,6 +63,23 @@ def rows_of(
         row = instance_row(result.header, destination_uid, result.key, result.size, operation)
         rows.append(Written(name, row))
     return rows, errors
+
+
+def name_gone(results: Sequence[Done | Failed], there: Collection[int]) -> list[Done | Failed]:
+    """The results, where what could not be read says SOURCE_GONE if its row is gone, too.
+
+    Rows are deleted before their objects: without a row the instance was deleted, with one its object is lost.
+
+    Args:
+        results: of one shard.
+        there: ids of the shard's instances that the catalog still has.
+    """
+    return [
+        Failed(result.id, str(Reason.SOURCE_GONE))
+        if isinstance(result, Failed) and result.reason == Reason.IO and result.id not in there
+        else result
+        for result in results
+    ]
 
 
 def refuse_all(instances: Sequence[SourceInstance], reason: Reason) -> list[Done | Failed]:

@@ -115,7 +115,7 @@ def _one(item: Item, task: Task, source: Blobs, destination: Blobs, deidentifier
             with destination.create(key) as writer:
                 write(output, reader, writer)
                 # Read before anything is visible: an output that does not parse must not get that far.
-                header = read_header(output_source(output))
+                header = read_header(output_source(output), task.limits.inflated_bytes)
                 writer.commit()
         return Done(item.id, key, output.size, header)
     except Refused as refused:

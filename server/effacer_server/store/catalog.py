@@ -306,6 +306,10 @@ class Catalog(Protocol):
         """Extends the lease; False when the shard is no longer the caller's."""
         ...
 
+    def held_shards(self, operation: str) -> list[Shard]:
+        """Shards that are claimed under a lease that has not run out, by number."""
+        ...
+
     def release_shard(self, shard: Shard) -> bool:
         """Hands a claimed shard back unfinished, uncounted as an attempt; False when it was not the caller's."""
         ...
@@ -318,7 +322,8 @@ class Catalog(Protocol):
         """Adds destination rows and errors, sets the counters and DONE, in one transaction.
 
         A row that is there with the same key counts as success (a retry). A row whose UIDs are taken by another key
-        becomes an error UID_COLLISION. Done twice, the second call changes nothing.
+        becomes an error UID_COLLISION. Done twice, the second call changes nothing; nor does a call for an operation
+        that is done, whose counters no longer move.
 
         Raises:
             NotFound: the operation or the destination store is gone; nothing was changed.

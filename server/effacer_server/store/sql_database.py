@@ -16,7 +16,7 @@ import os
 import re
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from importlib import resources
 from itertools import islice
 from typing import Any, TypeVar
@@ -215,13 +215,14 @@ def batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
         yield batch
 
 
-# Page tokens: the position behind the last row, bound to the listing by a digest, so that a token of another listing
-# is noticed and not taken for a place in this one.
+# Page tokens: the position behind the last row, and a digest of it and of the listing, so that a token of another
+# listing, or one that was cut, is noticed and not taken for a place in this one.
 
 
 def write_token(position: str, *listing: object) -> str:
     """The token of the page that starts behind `position` in the listing described by `listing`."""
-    return base64.urlsafe_b64encode(_digest(listing) + position.encode()).decode().rstrip("=")
+    digest = hashlib.sha256(json.dumps([position, *listing]).encode()).digest()[:8]
+    return base64.urlsafe_b64encode(digest + position.encode()).decode().rstrip("=")
 
 
 def read_token(token: str, *listing: object) -> str:
@@ -233,11 +234,7 @@ def read_token(token: str, *listing: object) -> str:
     if not token:
         return ""
     with contextlib.suppress(binascii.Error, ValueError):
-        data = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
-        if data[:8] == _digest(listing):
-            return data[8:].decode()
+        position = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)[8:].decode()
+        if token == write_token(position, *listing):
+            return position
     raise InvalidConfig("page_token", "is not a token of this listing", reason="INVALID_PAGE_TOKEN")
-
-
-def _digest(listing: Sequence[object]) -> bytes:
-    return hashlib.sha256(json.dumps(listing).encode()).digest()[:8]

@@ -127,6 +127,11 @@ class Shards(Operations):
             renewed = update(SHARDS).where(_held(shard)).values(lease_until=self._clock() + lease_s)
             return bool(connection.execute(renewed).rowcount)
 
+    def held_shards(self, operation: str) -> list[Shard]:
+        held = and_(_C.operation == operation, _C.state == ShardState.RUNNING, _C.lease_until > self._clock())
+        with self._read() as connection:
+            return [_shard(row) for row in connection.execute(select(SHARDS).where(held).order_by(_C.number))]
+
     def release_shard(self, shard: Shard) -> bool:
         with self._write() as connection:
             released = update(SHARDS).where(_held(shard))
@@ -147,12 +152,15 @@ class Shards(Operations):
 
     def complete_shard(self, shard: Shard, rows: Sequence[Written], errors: Sequence[InstanceError]) -> Completion:
         chosen = and_(_C.operation == shard.operation, _C.number == shard.number)
+        # Shared: completions go side by side, but none beside the end of the operation.
+        state = select(OPERATIONS.c.state).where(OPERATIONS.c.name == shard.operation).with_for_update(read=True)
         with self._write() as connection:
+            over = connection.execute(state).scalar_one_or_none() == OperationState.DONE
             query = select(SHARDS).where(chosen)
             row = connection.execute(query if self._sqlite else query.with_for_update()).one_or_none()
             if row is None:
                 raise NotFound("OPERATION", "no such operation", name=shard.operation)
-            if row.state == ShardState.DONE:
+            if over or row.state == ShardState.DONE:
                 orphans = self._unreferenced(connection, rows)
                 return Completion(row.success, row.failure, orphans, repeated=True)
             outcomes = self._insert_instances(connection, [written.row for written in rows])
