@@ -272,7 +272,8 @@ def _uids() -> Iterator[Case]:
         yield f"no {tag:08X}", file(PLAIN, data_set(PLAIN, others)), refused
         for name, value in (("empty", b""), ("padding", b"\0\0"), ("two", "1.2\\1.3"), ("one and empty", "1.2.3\\")):
             ordered = sorted([*others, Part(tag, "UI", value)], key=lambda part: part.tag)
-            yield f"{name} {tag:08X}", file(PLAIN, data_set(PLAIN, ordered)), refused
+            reasons = {Reason.BAD_UID} if isinstance(value, str) else refused
+            yield f"{name} {tag:08X}", file(PLAIN, data_set(PLAIN, ordered)), reasons
     yield "empty data set", file(PLAIN, b""), refused
     buried = Part(0x00081140, "SQ", [[part for part in parts if part.vr == "UI"]])
     yield "UIDs in an item only", file(PLAIN, data_set(PLAIN, [HEAD[0], buried, HEAD[2]])), refused

@@ -59,7 +59,7 @@ def preview(
             "--show-values is for files: who may ask for a preview of stored instances need not be allowed to see what "
             "is in them."
         )
-    require_paths(one for one in what if not _is_name(one))
+    require_paths([one for one in what if not _is_name(one)])
     refused = 0
     for result in _previews(session, what, config, kept, show_values):
         refused += result.refused is not None
@@ -88,17 +88,15 @@ def stream(ctx: click.Context, session: Session, paths: tuple[Path, ...], out: P
     The exit code is 3 when files were refused; each is listed with its reason.
     """
     counts = {"de-identified": 0, "refused": 0}
-    files = list(find_files(paths))
 
     def accepted(plan: Any) -> None:
         for remark in plan.notes:
             terminal.note(remark)
 
-    with terminal.file_bar(len(files)) as done:
-        for result in session.client.deidentify_files(files, out, config, accepted=accepted):
+    with terminal.file_bar() as progress:
+        for result in session.client.deidentify_files(paths, out, config, accepted=accepted, progress=progress):
             counts["de-identified" if result.refused is None else "refused"] += 1
             session.out.deidentified(result)
-            done()
     session.out.sentence(", ".join(f"{count} {what}" for what, count in counts.items()))
     if counts["refused"]:
         ctx.exit(EXIT_REFUSED)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -13,10 +12,10 @@ from typing import Any
 from effacer import config as documents
 from effacer import names as resource_names
 from effacer.config import Config
-from effacer.download import chunks_of, write_instance
+from effacer.download import Chunks, write_instance
 from effacer.errors import AlreadyExists, DataLoss, EffacerError, from_status, invalid
 from effacer.exchange import Exchange, with_config
-from effacer.sending import Item, find_files, require_paths
+from effacer.sending import AnyPath, Item, find_files, require_paths
 from effacer.transport import Transport
 from effacer.v1 import deidentify_service_pb2 as pb
 from effacer.v1 import deidentify_service_pb2_grpc, instance_pb2
@@ -40,19 +39,21 @@ class Deidentified:
     item: Item
     instance: instance_pb2.Instance | None
     refused: EffacerError | None
-    _chunks: Iterator[bytes] = field(default=iter(()), repr=False)
+    _chunks: Chunks | None = field(default=None, repr=False)
 
     def chunks(self) -> Iterator[bytes]:
         """The output in chunks of at most 1 MiB; to be taken once, before the next result. Empty when refused.
 
         Raises:
             DataLoss: it did not arrive whole.
+            FailedPrecondition: TAKEN when it was taken already; PASSED_OVER when the stream has gone on, or ended, as
+                it does when nobody holds the iterator that `deidentify_stream` returned.
         """
-        return self._chunks
+        return iter(()) if self._chunks is None else iter(self._chunks)
 
     def read(self) -> bytes:
-        """The whole output in memory. As `chunks`."""
-        return b"".join(self._chunks)
+        """The whole output in memory. As `chunks`; it is not kept, so that a second `read` raises TAKEN."""
+        return b"" if self._chunks is None else self._chunks.read()
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,10 +230,8 @@ class Deidentification:
                     yield Deidentified(index, item, None, unread or from_status(message.instance_refused.status))
                 elif payload == "instance_start":
                     start = message.instance_start.instance
-                    chunks = chunks_of(start, answers)
-                    yield Deidentified(index, item, start, None, chunks)
-                    for _ in chunks:
-                        pass
+                    with Chunks(start, answers) as chunks:
+                        yield Deidentified(index, item, start, None, chunks)
                 else:
                     raise DataLoss("the server sent data outside an instance", "BAD_STREAM")
         for index, (item, error) in exchange.unread_before(None):
@@ -240,12 +239,13 @@ class Deidentification:
 
     def deidentify_files(
         self,
-        paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
-        destination: str | os.PathLike[str],
+        paths: AnyPath | Iterable[AnyPath],
+        destination: AnyPath,
         config: Config | None = None,
         *,
         gcs_config_uri: str | None = None,
         accepted: Callable[[pb.ConfigAccepted], None] | None = None,
+        progress: Callable[[int, int], None] | None = None,
     ) -> Iterator[DeidentifiedFile]:
         """De-identifies files, and all files below folders, into `{study}/{series}/{instance}.dcm` by their new UIDs.
 
@@ -253,23 +253,26 @@ class Deidentification:
         earlier run; of two sources that come to the same UIDs the second is refused.
 
         Args:
-            paths: files and folders.
+            paths: files and folders. Links to folders are followed where they are given, and refused below a folder.
             destination: folder to write to; made when it does not exist.
             config: as in `deidentify_stream`.
             gcs_config_uri: as there.
             accepted: as there.
+            progress: called with how many files have their result, and how many there are: at first, and with each.
 
         Raises:
             InvalidArgument: one of the paths does not exist, or as in `deidentify_stream`.
             OSError: a file cannot be written.
         """
-        given = [paths] if isinstance(paths, (str, os.PathLike)) else list(paths)
-        require_paths(given)
         # Listed first: what is written must not be read again where the destination lies inside a source.
-        files = list(find_files(given))
+        files = list(find_files(require_paths(paths)))
         written: set[Path] = set()
+        if progress is not None:
+            progress(0, len(files))
         for result in self.deidentify_stream(files, config, gcs_config_uri=gcs_config_uri, accepted=accepted):
             source = files[result.index]
+            if progress is not None:
+                progress(result.index + 1, len(files))
             if result.instance is None:
                 yield DeidentifiedFile(source, None, result.refused)
                 continue

@@ -13,7 +13,7 @@ from effacer import names
 from effacer.download import split_instances, write_instance
 from effacer.errors import DataLoss
 from effacer.operation import Operation
-from effacer.sending import Item, find_files, require_paths
+from effacer.sending import AnyPath, Item, find_files, require_paths
 from effacer.transport import Transport
 from effacer.upload import StoreResult, Upload, UploadProgress
 from effacer.v1 import dicom_web_pb2, dicom_web_pb2_grpc, instance_pb2
@@ -62,27 +62,27 @@ class Instances:
     def store(
         self,
         store: str,
-        *paths: str | os.PathLike[str],
+        *paths: AnyPath | Iterable[AnyPath],
         progress: Callable[[UploadProgress], None] | None = None,
     ) -> list[StoreResult]:
         """Uploads files, and all files below folders, and returns what became of each (`item` is its path).
 
         Args:
             store: as in `store_instances`.
-            paths: files and folders. What is no DICOM is refused by the server and found among the results.
+            paths: files and folders, one by one or in iterables. Links to folders are followed where they are given,
+                and refused below a folder. What is no DICOM is refused by the server and found among the results.
             progress: as in `store_instances`.
 
         Raises:
-            InvalidArgument: one of the paths does not exist; nothing is sent then.
+            InvalidArgument: one of the paths does not exist, or is none; nothing is sent then.
             EffacerError: as in `store_instances`.
         """
-        require_paths(paths)
-        return list(self.store_instances(store, find_files(paths), progress=progress))
+        return list(self.store_instances(store, find_files(require_paths(*paths)), progress=progress))
 
     def retrieve_instances(
         self, name: str, *, transfer_syntax_uid: str = ""
     ) -> Iterator[tuple[instance_pb2.Instance, Iterator[bytes]]]:
-        """Yields each instance with its bytes in chunks of at most 1 MiB; take them before the next instance.
+        """Yields each instance with its bytes in chunks of at most 1 MiB; take them once, before the next instance.
 
         Args:
             name: name of a store, study, series or instance.
@@ -91,6 +91,7 @@ class Instances:
         Raises:
             InvalidArgument: the name is of another kind.
             DataLoss: an instance did not arrive whole.
+            FailedPrecondition: from chunks, when the next instance was asked for or they were taken already.
             EffacerError: the call failed, for instance NotFound.
         """
         kind = names.require(name, "store", "study", "series", "instance")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import stat
@@ -15,8 +16,9 @@ from effacer.errors import InvalidArgument, invalid, invalid_fields
 from effacer.transport import CHUNK_BYTES
 from effacer.v1 import instance_pb2
 
+AnyPath = str | os.PathLike[str]
 #: One instance as a whole file of PS3.10: a path, its bytes, or a file open for reading bytes.
-Item = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO
+Item = AnyPath | bytes | bytearray | memoryview | BinaryIO
 
 
 class Sender:
@@ -95,11 +97,12 @@ class Sender:
                 progress()
 
 
-def find_files(paths: Iterable[str | os.PathLike[str]]) -> Iterator[Path]:
+def find_files(paths: Iterable[AnyPath]) -> Iterator[Path]:
     """The paths themselves, folders replaced by all files below them in the order of their names.
 
     Links to folders are not followed, and some folders cannot be read: these are handed on as they are, so that they
-    are refused by name rather than left out.
+    are refused by name rather than left out. Such a link is followed when it is given itself: what this yields must not
+    be given to it again.
     """
     for given in paths:
         path = Path(given)
@@ -114,19 +117,22 @@ def find_files(paths: Iterable[str | os.PathLike[str]]) -> Iterator[Path]:
         yield from (Path(error.filename) for error in unreadable)
 
 
-def require_paths(paths: Iterable[str | os.PathLike[str]]) -> None:
-    """Checks that there is something under every path.
+def require_paths(*given: AnyPath | Iterable[AnyPath]) -> list[AnyPath]:
+    """The paths, each given alone or in an iterable of them; there is something under every one.
 
     Raises:
-        InvalidArgument: NO_SUCH_FILE; `violations` lists each that is missing.
+        InvalidArgument: something is no path; NO_SUCH_FILE, where `violations` lists each that is missing.
     """
-    wrong = [
-        (f"paths[{number}]", f"there is no file or folder {os.fspath(path)}")
-        for number, path in enumerate(paths)
-        if not os.path.lexists(path)
-    ]
+    paths = [path for one in given for path in each(one)]
+    wrong = []
+    for number, path in enumerate(paths):
+        if not isinstance(path, (str, os.PathLike)):
+            raise invalid(f"paths[{number}]", f"must be a path, not {type(path).__name__}")
+        if not os.path.lexists(path):
+            wrong.append((f"paths[{number}]", f"there is no file or folder {os.fspath(path)}"))
     if wrong:
         raise invalid_fields(wrong, "NO_SUCH_FILE")
+    return cast(list[AnyPath], paths)
 
 
 class Requests:
@@ -181,7 +187,10 @@ class _Memory:
 def each(items: Item | Iterable[Item]) -> Iterator[Item]:
     """The items; a single one alone. A file is iterable as well, and still one item."""
     single = isinstance(items, (str, bytes, bytearray, memoryview, os.PathLike)) or hasattr(items, "read")
-    return iter([cast(Item, items)] if single else cast(Iterable[Item], items))
+    if not single:
+        with contextlib.suppress(TypeError):  # what is no list either is refused like any item of another kind
+            return iter(cast(Iterable[Item], items))
+    return iter([cast(Item, items)])
 
 
 def _open(item: Item) -> tuple[Any, int, bool]:

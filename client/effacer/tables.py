@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from effacer.deidentify import Preview
@@ -15,7 +15,7 @@ from effacer.v1 import deidentify_service_pb2 as pb
 
 # Where nobody's terminal says how wide it is, lines are as long as they need to be.
 _UNBOUNDED = 1 << 15
-_LONGEST_CELL = 200
+_WIDEST_CELL = 200
 
 
 def plan(answer: pb.ExplainConfigResponse) -> None:
@@ -64,7 +64,9 @@ def _console() -> Console:
 
 
 def _table(*columns: str) -> Table:
-    return Table(*columns, box=None, pad_edge=False)
+    # What does not fit goes on in the next line: of a path or a UID that is cut nobody knows which one it is.
+    folding = (Column(name, overflow="fold", max_width=_WIDEST_CELL) for name in columns)
+    return Table(*folding, box=None, pad_edge=False)
 
 
 def _row(table: Table, *cells: str) -> None:
@@ -73,10 +75,9 @@ def _row(table: Table, *cells: str) -> None:
 
 def _lines(console: Console, lines: Iterable[str]) -> None:
     for line in lines:
-        console.print(Text(_plain(line, len(line))), soft_wrap=True)
+        console.print(Text(_plain(line)), soft_wrap=True)
 
 
-def _plain(text: str, longest: int = _LONGEST_CELL) -> str:
-    """A text without anything that could steer a terminal, cut where it gets long."""
-    text = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
-    return text if len(text) <= longest else text[: longest - 1] + "…"
+def _plain(text: str) -> str:
+    """A text without anything that could steer a terminal."""
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)

@@ -136,6 +136,8 @@ class Output:
             click.echo(f"  {reason}: {count}")
         for remark in metadata.notes:
             note(remark)
+        if not metadata.counter.success and not metadata.counter.failure:
+            note("there was nothing to de-identify: the source is empty, or the filter names nothing that is in it")
         if metadata.counter.failure:
             note(f"effacer operations errors {operation.name}")
 
@@ -198,14 +200,14 @@ def download_bar() -> Iterator[Callable[[instance_pb2.Instance, Path], None] | N
 
 
 @contextlib.contextmanager
-def file_bar(total: int) -> Iterator[Callable[[], None]]:
-    """Number of files that are done."""
+def file_bar() -> Iterator[Callable[[int, int], None] | None]:
+    """Number of files that are done, and of all."""
     with _bar(BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()) as bar:
         if bar is None:
-            yield lambda: None
+            yield None
             return
-        task = bar.add_task("", total=total)
-        yield lambda: bar.advance(task)
+        task = bar.add_task("", total=_TOTAL_UNKNOWN)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 @contextlib.contextmanager

@@ -14,11 +14,11 @@ from typing import Any, TypeVar
 import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from effacer_server.engine.instance import Deidentifier, Limits
-from effacer_server.errors import EffacerError
+from effacer_server.errors import EffacerError, InvalidConfig
 from effacer_server.jobs.folder import FolderReport, FolderRun, list_files
 from effacer_server.jobs.keys import load_keys
 from effacer_server.policy.compiler import compile_config
@@ -32,6 +32,9 @@ FAILED = 1
 BAD_CONFIG = 2
 SOME_REFUSED = 3
 
+#: How `_report_json` begins.
+_REPORT_BEGINS = b'{\n "succeeded":'
+
 
 @click.group()
 @click.version_option(package_name="effacer")
@@ -42,8 +45,15 @@ def main() -> None:
 def _settings(**given: object) -> Settings:
     try:
         return from_environment(given)
-    except EffacerError as error:
-        raise click.UsageError(error.message) from None
+    except InvalidConfig as error:
+        raise _wrong_setting(error) from None
+
+
+def _wrong_setting(error: InvalidConfig) -> click.UsageError:
+    """A setting that does not fit, under the names its user knows: the option, where there is one, and the variable."""
+    name, what = error.violations[0]
+    options = [option.opts[0] for option in click.get_current_context().command.params if option.name == name]
+    return click.UsageError(f"{' or '.join([*options, f'EFFACER_{name.upper()}'])}: {what}")
 
 
 def _shared(command: Command) -> Command:
@@ -79,7 +89,11 @@ def serve(buckets: tuple[str, ...], roots: tuple[str, ...], **given: object) -> 
         if "=" not in bucket:
             raise click.UsageError("--bucket takes URL=URL, for instance gs://my-bucket=file:///srv/my-bucket")
     mapped = dict(bucket.split("=", 1) for bucket in buckets) or None
-    sys.exit(run(_settings(buckets=mapped, roots=roots or None, **given)))
+    try:
+        code = run(_settings(buckets=mapped, roots=roots or None, **given))
+    except InvalidConfig as error:
+        raise _wrong_setting(error) from None
+    sys.exit(code)
 
 
 @main.command()
@@ -112,6 +126,8 @@ def deidentify(
     if out_dir.resolve() == in_dir.resolve() or in_dir.resolve() in out_dir.resolve().parents:
         raise click.UsageError("OUT_DIR must not be IN_DIR or lie inside it")
     try:
+        if report_file:
+            _require_place_for_report(report_file, in_dir, out_dir)
         plan = compile_config(parse_config(config_file.read_bytes()), stamp=settings.write_method)
         keys = load_keys(settings)
     except EffacerError as error:
@@ -140,6 +156,20 @@ def deidentify(
         err.print(f"note: {note}", markup=False, highlight=False)
     _show(report, err)
     sys.exit(SOME_REFUSED if report.refused else 0)
+
+
+def _require_place_for_report(report: Path, in_dir: Path, out_dir: Path) -> None:
+    """Refuses a place where the report would take that of an input, an output, the config or any other file."""
+    place = Path(os.path.realpath(report))  # Path.resolve raises where links go round in a circle
+    if in_dir.resolve() in place.parents:
+        raise click.UsageError("--report must not lie inside IN_DIR")
+    if out_dir.resolve() in place.parents and place.suffix == ".dcm":
+        raise click.UsageError("--report must not have the place of an instance in OUT_DIR")
+    if place.is_file():
+        with place.open("rb") as file:
+            beginning = file.read(len(_REPORT_BEGINS))
+        if beginning not in (b"", _REPORT_BEGINS):
+            raise click.UsageError(f"--report would overwrite {report}, which is no report of an earlier run")
 
 
 def _complain(err: Console, message: str) -> None:
@@ -183,7 +213,8 @@ def _report_json(report: FolderReport, plan: Plan) -> str:
 def _show(report: FolderReport, err: Console) -> None:
     refused = [result for result in report.results if result.reason]
     if refused:
-        table = Table("refused", "reason", "element", "position", box=None)
+        headings = ("refused", "reason", "element", "position")
+        table = Table(*(Column(heading, overflow="fold") for heading in headings), box=None)
         for result in refused:
             tag = "" if result.tag is None else f"({result.tag >> 16:04X},{result.tag & 0xFFFF:04X}) {result.vr}"
             shown = Text(os.fsencode(result.input).decode("utf-8", "replace"))

@@ -8,7 +8,9 @@ import sys
 import threading
 import time
 import warnings
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 import grpc
@@ -25,7 +27,7 @@ from effacer.v1 import (
 from effacer_server.api import datasets, deidentify, dicom_stores, dicom_web, iam, operations
 from effacer_server.api.incoming import Gate
 from effacer_server.api.status import StatusInterceptor
-from effacer_server.errors import EffacerError, Unavailable
+from effacer_server.errors import EffacerError, InvalidConfig, Unavailable
 from effacer_server.jobs.keys import load_keys
 from effacer_server.jobs.manager import Manager
 from effacer_server.policy.plan import Keys
@@ -65,8 +67,10 @@ class Server:
         self._settings = settings
         settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
         keys = load_keys(settings)
-        self._blobs = open_blobs(settings.objects_url, durable=settings.durable)
-        self._catalog = open_catalog(settings.catalog_url)
+        with _setting("objects" if settings.objects else "data"):
+            self._blobs = open_blobs(settings.objects_url, durable=settings.durable)
+        with _setting("catalog" if settings.catalog else "data"):
+            self._catalog = open_catalog(settings.catalog_url)
         try:
             self._manager = Manager(self._catalog, self._blobs, settings, keys, deidentify.compile_record)
             self._health = health.HealthServicer()
@@ -136,6 +140,9 @@ def serve(settings: Settings) -> int:
 
     Returns:
         The process's exit code: 0 after a clean stop, 1 when it could not start.
+
+    Raises:
+        InvalidConfig: a setting that does not fit, by its name.
     """
     _set_up_logging()
     stop = threading.Event()
@@ -144,6 +151,8 @@ def serve(settings: Settings) -> int:
     try:
         server = Server(settings)
         address = server.start()
+    except InvalidConfig:
+        raise
     except EffacerError as error:
         print(f"effacer-server: {error.message}", file=sys.stderr)
         return 1
@@ -155,6 +164,15 @@ def serve(settings: Settings) -> int:
     log.info("stopping")
     server.stop()
     return 0
+
+
+@contextmanager
+def _setting(name: str) -> Iterator[None]:
+    """Names the setting where what it says cannot be used."""
+    try:
+        yield
+    except InvalidConfig as error:
+        raise InvalidConfig(name, error.violations[0][1]) from None
 
 
 def _set_up_logging() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from math import inf
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -76,7 +77,7 @@ class Settings:
         if not port.isdigit() or int(port) > 65535:
             raise InvalidConfig("grpc_address", "must be HOST:PORT with a port from 0 to 65535")
         for url in (*self.roots, *self.buckets, *self.buckets.values()):
-            if "://" not in url or any(mark in url for mark in (";", " ", "\n")) or url.count("://") > 1:
+            if not _is_url(url):
                 raise InvalidConfig(
                     "roots" if url in self.roots else "buckets", "takes URLs such as file:///srv/filters"
                 )
@@ -91,6 +92,10 @@ class Settings:
         for name in ("rpc_threads", "shard_instances", "shard_bytes", "max_instance_bytes", "max_inflated_bytes"):
             if getattr(self, name) < 1:
                 raise InvalidConfig(name, "must be at least 1")
+        if not 0 <= self.grace_s < inf:
+            raise InvalidConfig("grace_s", "must be a number of seconds, 0 or more")
+        if not 0 < self.lease_s < inf:
+            raise InvalidConfig("lease_s", "must be a number of seconds above 0")
 
     @property
     def catalog_url(self) -> str:
@@ -132,6 +137,14 @@ def local_path(url: str) -> Path | None:
     """The path of a file:// URL; None for other schemes."""
     parts = urlsplit(url)
     return Path(unquote(parts.path)) if parts.scheme == "file" else None
+
+
+def _is_url(text: str) -> bool:
+    """Whether a text is one URL; behind file:// stands the host of this machine or none, and an absolute path."""
+    if text.count("://") != 1 or any(mark in text for mark in (";", " ", "\n")):
+        return False
+    scheme, _, rest = text.partition("://")
+    return scheme != "file" or rest.removeprefix("localhost").startswith("/")
 
 
 def _parse(name: str, value: object) -> object:

@@ -7,6 +7,7 @@ import json
 import shutil
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ from effacer_server.app import Server
 from effacer_server.errors import Unavailable
 from effacer_server.settings import Settings
 from tests import corpus, hostile, synth
-from tests.encode import DEFLATED, Style
+from tests.encode import DEFLATED, Part, Style, data_set
 from tests.service import LOCATION, Api, failing, failure, metadata, read, upload_messages
 
 BUCKET = "gs://bucket"
@@ -304,6 +305,24 @@ def test_hostile_files_are_refused_each_alone(api: Api, dataset: str) -> None:
     assert list(api.retrieve(store).values()) == [good[1]]
 
 
+@pytest.mark.parametrize("uid", ["1..2", "DOE^JOHN", "1/2", "../..", "1." + "2" * 64, "1.2\\1.3", "\xe9"])
+def test_a_uid_that_is_there_and_unfit_is_not_called_missing(api: Api, dataset: str, uid: str) -> None:
+    store = api.store(dataset, "s")
+    part = Part(0x0020000D, "UI", uid.encode("latin-1"))
+    parts = [part if each.tag == part.tag else each for each in [*hostile.HEAD, *hostile.UIDS]]
+    bad, missing = api.upload(
+        store,
+        [
+            ("bad", hostile.file(hostile.PLAIN, data_set(hostile.PLAIN, parts))),
+            ("missing", hostile.file(hostile.PLAIN, data_set(hostile.PLAIN, [p for p in parts if p.tag != part.tag]))),
+        ],
+    )
+    found = failure(bad.status)
+    assert (found.code, found.reason, found.metadata["tag"]) == ("INVALID_ARGUMENT", "BAD_UID", "0020000D")
+    assert uid not in found.message
+    assert failure(missing.status).reason == "MISSING_UID"
+
+
 def test_large_instances_are_refused_and_the_stream_goes_on(api: Api, dataset: str) -> None:
     store = api.store(dataset, "s")
     large, good = api.upload(store, [("large", bytes(9 << 20)), files()[0]])
@@ -415,6 +434,11 @@ def test_search_at_each_level(api: Api, filled: str) -> None:
     assert matching("SOPClassUID", header.SOPClassUID) == 3
     assert matching("PatientSex", header.PatientSex, limit=10) >= 3
     assert matching("StudyDate", f"{header.StudyDate}-") >= 3
+    assert matching("StudyDate", "*") == 4, "universal matching fits every VR"
+    for value in ("20000229", "-20991231", "19000101-20991231", "20000101-"):
+        matching("StudyDate", value)
+    for value in ("10", "1030-", "-235960", "000000-235959.999999"):
+        matching("StudyTime", value)
     assert matching("PatientID", "nobody") == 0
     family = str(header.PatientName).split("^")[0]
     assert matching("PatientName", family[:3].lower(), fuzzy_matching=True) >= 3
@@ -430,6 +454,15 @@ def test_search_at_each_level(api: Api, filled: str) -> None:
         ({"matches": [{"attribute": "PixelData", "value": "x"}]}, "matches[0].attribute"),
         ({"matches": [{"attribute": "00081115.0020000E", "value": "1"}]}, "matches[0].attribute"),
         ({"include_fields": ["PatientName", "Nonsense"]}, "includeFields[1]"),
+        *(
+            ({"matches": [{"attribute": "Modality"}, {"attribute": name, "value": value}]}, "matches[1].value")
+            for name, values in (
+                ("StudyDate", ("Doe", "-", "2004", "2004-2005-9", "20041301", "20050229", "00000101", "2004.01.01")),
+                ("SeriesDate", ("20040101-x", "20040101--", "2004010\u0661", "2004*", "20040101,20040102")),
+                ("StudyTime", ("-", "24", "1", "1060", "10:30", "103061", "103000.", "103000.1234567", "10-x", "10*")),
+            )
+            for value in values
+        ),
     ],
 )  # fmt: skip
 def test_searches_that_cannot_be(api: Api, dataset: str, request_: dict[str, Any], field: str) -> None:
@@ -679,12 +712,38 @@ def test_operations(api: Api, filled: str, dataset: str) -> None:
     api.operations.DeleteOperation(operations_pb2.DeleteOperationRequest(name=operation.name))
     assert failing(lambda: api.operation(operation.name)).code == "NOT_FOUND"
     assert failing(lambda: api.operations.CancelOperation(cancel)).code == "NOT_FOUND"
-    assert failing(lambda: api.operation("x")).fields == ["name"]
+    for name in (
+        "",
+        "x",
+        dataset,
+        filled,
+        f"{dataset}/operations/",
+        f"{dataset}/operations/a b",
+        f"{filled}/operations/1",
+    ):
+        cancel.name = name
+        for call in (partial(api.operation, name), partial(api.operations.CancelOperation, cancel)):
+            found = failing(call)
+            assert (found.code, found.fields) == ("INVALID_ARGUMENT", ["name"])
+            assert "datasets/{dataset}/operations/{operation}" in found.message
     errors = operation_metadata_pb2.ListOperationErrorsRequest(parent=operation.name)
     assert failing(lambda: api.log.ListOperationErrors(errors)).code == "NOT_FOUND"
 
 
 # What is not there yet, and what is always there
+
+
+@pytest.mark.parametrize("data", [b"\xff\xff\xff", b"\x0a\x02\xc3\x28"], ids=["garbage", "no UTF-8"])
+def test_what_is_no_request_is_refused_and_leaves_no_traceback(
+    api: Api, caplog: pytest.LogCaptureFixture, data: bytes
+) -> None:
+    for name in ("DatasetService/GetDataset", "DicomWebService/RetrieveStudy"):
+        found = failing(partial(api.channel.unary_stream(f"/effacer.v1.{name}"), data))
+        assert (found.code, found.reason) == ("INVALID_ARGUMENT", "UNDECODABLE")
+    for name in ("DicomWebService/StoreInstances", "DeidentifyService/StreamDeidentify"):
+        found = failing(partial(api.channel.stream_stream(f"/effacer.v1.{name}"), iter([data])))
+        assert (found.code, found.reason) == ("INVALID_ARGUMENT", "UNDECODABLE")
+    assert caplog.text == ""
 
 
 def test_methods_of_later_versions(api: Api, filled: str) -> None:

@@ -158,6 +158,28 @@ def test_a_bad_config_ends_with_2_before_anything_is_written(
     assert not (tmp_path / "clean").exists()
 
 
+def test_a_report_takes_the_place_of_nothing_but_an_earlier_report(scans: Path, tmp_path: Path) -> None:
+    (tmp_path / "other.dcm").write_bytes((scans / "a.dcm").read_bytes())
+    (tmp_path / "link.json").symlink_to(scans / "a.dcm")
+    out = tmp_path / "clean"
+    inside = [scans / "a.dcm", scans / "Johnson^Ann" / "new.json", tmp_path / "link.json"]
+    places = [*inside, tmp_path / "config.json", tmp_path / "other.dcm", out / "1.2" / "3" / "4.dcm"]
+    before = {path: path.read_bytes() for path in (*scans.rglob("*.dcm"), tmp_path / "other.dcm")}
+    for place in places:
+        ended = run(scans, out, BASIC, "--report", str(place))
+        assert (ended.returncode, "--report" in ended.stderr) == (2, True), place
+        assert "Traceback" not in ended.stderr
+    assert (tmp_path / "config.json").read_text() == "{}"
+    assert {path: path.read_bytes() for path in (*scans.rglob("*.dcm"), tmp_path / "other.dcm")} == before
+    assert not out.exists()
+    assert not (tmp_path / "data").exists(), "nothing has begun"
+    out.mkdir()
+    (out / "report.json").touch()
+    for _ in range(2):
+        assert run(scans, out, BASIC, "--report", str(out / "report.json")).returncode == 0
+    assert json.loads((out / "report.json").read_text())["succeeded"] == 3
+
+
 def test_the_input_folder_is_never_written_into(scans: Path) -> None:
     for out in (scans, scans / "inside"):
         ended = run(scans, out, BASIC)

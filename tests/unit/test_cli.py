@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import redirect_stdout
+from io import StringIO
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
-from effacer import cli
+import effacer
+from effacer import cli, tables
 from effacer.v1 import dataset_pb2, deidentify_service_pb2, dicom_store_pb2, operation_metadata_pb2
 from tests.fake_server import (
     DATASET,
@@ -197,6 +202,13 @@ def test_deidentify_waits_and_exits_with_0(run: Run, fake: Fake, config: Path) -
     assert not request.HasField("filter_config")
 
 
+def test_a_filter_that_matches_nothing_is_told(run: Run, fake: Fake, config: Path) -> None:
+    fake.operations[OPERATION] = [finished(0, 0)]
+    result = run("deidentify", STORE, OTHER, "--config", config, "--filter", "gs://b/f.txt")
+    assert (result.exit_code, result.stdout) == (0, "0 de-identified, 0 refused\n")
+    assert result.stderr.startswith("there was nothing to de-identify")
+
+
 def test_deidentify_exits_with_3_and_sums_up_by_reason(run: Run, fake: Fake, config: Path) -> None:
     fake.operations[OPERATION] = [finished(5, 4, TRUNCATED=1, NOT_DICOM=3)]
     result = run("deidentify", DATASET, f"{DATASET}2", "--config", config)
@@ -331,6 +343,25 @@ def test_stream(run: Run, fake: Fake, config: Path, tmp_path: Path) -> None:
     ]
 
 
+def test_links_to_folders_are_refused_by_every_command(run: Run, fake: Fake, config: Path, tmp_path: Path) -> None:
+    (tmp_path / "in" / "a").mkdir(parents=True)
+    (tmp_path / "in" / "a" / "1.dcm").write_bytes(b"one")
+    (tmp_path / "in" / "up").symlink_to(tmp_path / "in", target_is_directory=True)
+    for arguments in (
+        ["store", STORE, tmp_path / "in"],
+        ["stream", tmp_path / "in", "--out", tmp_path / "out", "--config", config],
+        ["preview", tmp_path / "in", "--config", config],
+    ):
+        result = run(*arguments, "--json")
+        assert result.exit_code == 3
+        reasons = {document.get("path") or document["item"]: document.get("error") for document in documents(result)}
+        assert reasons.keys() == {f"{tmp_path}/in/a/1.dcm", f"{tmp_path}/in/up"}
+        assert reasons[f"{tmp_path}/in/a/1.dcm"] is None
+        assert reasons[f"{tmp_path}/in/up"]["reason"] == "UNREADABLE"
+    named = run("stream", tmp_path / "in" / "up", "--out", tmp_path / "out", "--config", config, "--json")
+    assert [document["path"] for document in documents(named)] == [f"{tmp_path}/in/up/up", f"{tmp_path}/in/up/a/1.dcm"]
+
+
 def test_operations(run: Run, fake: Fake) -> None:
     fake.operations[OPERATION] = [state(success=1, failure=2, pending=3)]
     last = f"{DATASET}/operations/2"
@@ -400,6 +431,38 @@ def test_progress_on_a_terminal_goes_to_stderr(
     assert (deidentified.stdout, "2 done" in deidentified.stderr) == ("2 de-identified, 0 refused\n", True)
     retrieved = run("retrieve", STUDY, tmp_path / "out")
     assert "1 written" in retrieved.stderr
+
+
+def test_a_narrow_terminal_folds_and_cuts_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")  # rich then takes stdout for a terminal
+    monkeypatch.setenv("TERM", "dumb")
+    monkeypatch.setenv("COLUMNS", "80")
+    path, keyword = "(300A,00B0)[1].(0008,0082)[0].(0040,1101)[2]", "PersonIdentificationCodeSequence"
+    value, because = "2.25.139145082312345678901234567890123456", "config.dicomTagConfig.actions[0].queries[12]"
+
+    def columns(show: Callable[[], None], heading: int) -> list[str]:
+        """What stands below each heading, joined; parts of a folded cell stand below one another."""
+        with StringIO() as shown, redirect_stdout(shown):
+            show()
+            lines = shown.getvalue().splitlines()[heading:]
+        assert max(map(len, lines)) <= 80
+        starts = [match.start() for match in re.finditer(r"\S+(?: \S+)*", lines[0])]
+        return ["".join(line[at:end].strip() for line in lines) for at, end in pairwise([*starts, 80])]
+
+    element = deidentify_service_pb2.ElementDecision(
+        path=path, keyword=keyword, old_kind="LT", old_value="x" * 1000, action="ELEMENT_ACTION_RESET",
+        new_value=value, because=because,
+    )  # fmt: skip
+    preview = effacer.Preview(0, "a.dcm", None, None, (element,))
+    assert columns(lambda: tables.preview(preview, show_values=True), heading=1) == [
+        f"element{path}", f"keyword{keyword}", f"is nowLT:{'x' * 1000}", "actionreset", f"becomes{value}",
+        f"because{because}",
+    ]  # fmt: skip
+    rule = deidentify_service_pb2.PlanRule(selector=path, keyword=keyword, words=value, because=because)
+    plan = deidentify_service_pb2.ExplainConfigResponse(rules=[rule])
+    shown = columns(lambda: tables.plan(plan), heading=0)
+    expected = [f"element{path}", f"keyword{keyword}", "only", f"what happens{value}", f"because{because}"]
+    assert all(column.startswith(text) for column, text in zip(shown, expected, strict=True))
 
 
 def test_help_and_version() -> None:

@@ -6,7 +6,7 @@ import io
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -229,9 +229,32 @@ def test_a_stream_takes_items_as_it_goes_and_chunks_need_not_be_taken(client: ef
     assert next(results).instance
     second = next(results)
     assert b"".join(second.chunks()) == b"1" * 10
-    assert b"".join(second.chunks()) == b""
     assert [result.index for result in results] == [2, 3, 4, 5]
     assert taken == list(range(6))
+
+
+def test_an_output_is_taken_once_and_before_the_next_result(client: effacer.Client) -> None:
+    def reason(take: Callable[[], object]) -> str:
+        with pytest.raises(effacer.FailedPrecondition) as caught:
+            take()
+        return caught.value.reason
+
+    results = client.deidentify_stream([b"first", b"second", b"BAD", b"fourth"])
+    first = next(results)
+    chunks = first.chunks()
+    assert next(chunks) == b"FIR"
+    assert reason(first.read) == "TAKEN", "the rest alone would pass for the whole"
+    second = next(results)
+    assert [reason(first.read), reason(lambda: next(chunks)), reason(lambda: list(first.chunks()))] == [
+        "PASSED_OVER"
+    ] * 3
+    assert second.read() == b"SECOND"
+    assert [reason(second.read), reason(second.chunks)] == ["TAKEN"] * 2
+    refused, fourth = results
+    assert (refused.read(), list(refused.chunks())) == (b"", []), "of what is refused there is nothing"
+    assert [reason(second.read), reason(fourth.read)] == ["TAKEN", "PASSED_OVER"]
+    let_go = next(client.deidentify_stream([b"nobody holds the stream"]))
+    assert reason(let_go.read) == "PASSED_OVER"
 
 
 def test_what_items_raise_is_raised(client: effacer.Client) -> None:
@@ -260,7 +283,7 @@ def test_a_file_that_breaks_off_says_why(client: effacer.Client) -> None:
 
 def test_an_instance_that_does_not_arrive_whole_is_data_loss(client: effacer.Client, tmp_path: Path) -> None:
     with pytest.raises(effacer.DataLoss):
-        next(client.deidentify_stream([b"cut off"])).read()
+        [result.read() for result in client.deidentify_stream([b"cut off"])]
     (tmp_path / "a").write_bytes(b"cut off")
     with pytest.raises(effacer.DataLoss):
         list(client.deidentify_files(tmp_path / "a", tmp_path / "out"))
@@ -287,12 +310,21 @@ def test_missing_paths_are_an_error_before_anything_is_sent(client: effacer.Clie
     (tmp_path / "a").write_bytes(b"one")
     for call in (
         lambda: client.store(STORE, tmp_path / "a", tmp_path / "none"),
+        lambda: client.store(STORE, [tmp_path / "a", tmp_path / "none"]),
         lambda: list(client.deidentify_files([tmp_path / "a", tmp_path / "none"], tmp_path / "out")),
     ):
         with pytest.raises(effacer.InvalidArgument) as caught:
             call()
         assert caught.value.violations == [("paths[1]", f"there is no file or folder {tmp_path}/none")]
         assert caught.value.reason == "NO_SUCH_FILE"
+    assert (fake.requests, fake.streams) == ([], [])
+
+
+@pytest.mark.parametrize("wrong", [12, b"data", [12], io.BytesIO(b"data")])
+def test_what_is_no_path_is_an_error_of_ours(client: effacer.Client, fake: Fake, wrong: Any) -> None:
+    for call in (lambda: client.store(STORE, wrong), lambda: list(client.deidentify_files(wrong, "out"))):
+        with pytest.raises(effacer.InvalidArgument, match=r"paths\[0\]: must be a path, not "):
+            call()
     assert (fake.requests, fake.streams) == ([], [])
 
 

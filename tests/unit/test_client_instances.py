@@ -126,6 +126,9 @@ def test_files_and_folders(client: effacer.Client, tmp_path: Path) -> None:
     assert [Path(str(result.item)).relative_to(tmp_path).as_posix() for result in results] == [
         "4", "4", "a/c/3", "b/1", "b/2"
     ]  # fmt: skip
+    listed = client.store(STORE, [str(tmp_path / "4"), tmp_path])
+    assert [Path(str(result.item)) for result in listed] == [Path(str(result.item)) for result in results]
+    assert client.store(STORE, (path for path in [tmp_path / "4"]))[0].error is None
 
 
 def test_what_cannot_be_read_is_a_result_of_its_own(client: effacer.Client, fake: Fake, tmp_path: Path) -> None:
@@ -263,6 +266,10 @@ def test_retrieve_in_memory(client: effacer.Client, fake: Fake) -> None:
     fake.download = instance_messages("1.2.3.4", b"first one") + instance_messages("1.2.3.5", b"second")
     # Chunks that nobody takes do not get in the way of the next instance.
     assert [instance.sop_instance_uid for instance, _ in client.retrieve_instances(STUDY)] == ["1.2.3.4", "1.2.3.5"]
+    (_, first), (_, second) = client.retrieve_instances(STUDY)
+    for chunks in (first, second):
+        with pytest.raises(effacer.FailedPrecondition, match="before the next result"):
+            b"".join(chunks)
     assert client.retrieve_bytes(f"{STUDY}/series/1/instances/4", transfer_syntax_uid="*") == b"first one"
     [request] = fake.received(dicom_web_pb2.RetrieveInstanceRequest)
     assert request.transfer_syntax_uid == "*"

@@ -47,12 +47,24 @@ def test_every_kind_of_setting_is_read_from_text() -> None:
         ("EFFACER_UID_ROOT", "1.x."),
         ("EFFACER_UID_KEY", "abc"),
         ("EFFACER_UID_KEY", "00" * 15),
+        ("EFFACER_GRACE_S", "-1"),
+        ("EFFACER_GRACE_S", "nan"),
+        ("EFFACER_LEASE_S", "0"),
+        ("EFFACER_ROOTS", "file://relative"),
+        ("EFFACER_ROOTS", "file://relative/b"),
+        ("EFFACER_ROOTS", "file://"),
+        ("EFFACER_BUCKETS", "gs://a=file://relative"),
     ],
 )
 def test_values_that_do_not_fit_are_refused_by_name(name: str, value: str) -> None:
     with pytest.raises(InvalidConfig) as caught:
         from_environment({}, {name: value})
     assert caught.value.violations[0][0] == name.removeprefix("EFFACER_").lower()
+
+
+def test_roots_that_are_absolute_are_taken() -> None:
+    roots = ("file:///srv/a", "file://localhost/srv/b", "gs://bucket", "s3://bucket/prefix/")
+    assert Settings(roots=roots, grace_s=0).roots == roots
 
 
 def test_a_secret_is_not_shown() -> None:

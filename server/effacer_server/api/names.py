@@ -69,10 +69,10 @@ def parse_store(name: str, field: str) -> str:
 
 def parse_operation(name: str, field: str) -> str:
     """Returns the name of an operation."""
-    dataset, _, operation = name.partition("/operations/")
-    parse_dataset(dataset, field)
-    if not _OPERATION.fullmatch(operation):
-        raise InvalidConfig(field, _shape(("projects", "locations", "datasets", "operations")))
+    collections = ("projects", "locations", "datasets", "operations")
+    _split(name, collections, field)
+    if not _OPERATION.fullmatch(name.rpartition("/")[2]):
+        raise InvalidConfig(field, _shape(collections))
     return name
 
 

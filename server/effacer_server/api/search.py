@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, TypeVar
 
 from google.protobuf import json_format
@@ -38,6 +39,9 @@ _NAMING = {
     "instance": {0x0020000D, 0x0020000E, 0x00080016, 0x00080018},
 }
 _TAG = re.compile(r"\(?([0-9A-Fa-f]{4}),?([0-9A-Fa-f]{4})\)?")
+_DATE = re.compile(r"(\d{4})(\d\d)(\d\d)", re.ASCII)
+# HH, HHMM, HHMMSS or HHMMSS.F; a second of 60 is a leap second. Source: PS3.5 §6.2.
+_TIME = re.compile(r"([01]\d|2[0-3])([0-5]\d(([0-5]\d|60)(\.\d{1,6})?)?)?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +109,7 @@ def _understand(catalog: Catalog, request: Any, level: str) -> _Query:
             included.add(tag)
             continue
         column = _column_of(tag, field)
+        _check_value(facts.vr_of(tag), match.value, f"matches[{index}].value")
         if matching.setdefault(column, match.value) != match.value:
             raise InvalidConfig(field, "is asked for twice, or named by the parent already")
     everything = False
@@ -185,6 +190,25 @@ def _tag_of(text: str, field: str) -> int:
         return facts.tag_of(text)
     except KeyError:
         raise InvalidConfig(field, "is neither a tag nor a keyword of the standard") from None
+
+
+def _check_value(vr: str, value: str, field: str) -> None:
+    """Refuses a date or time, or a range of them, that is none. Source: PS3.4 §C.2.2.2.5."""
+    if vr not in ("DA", "TM") or not value.strip("*"):  # stars alone match everything, whatever the VR
+        return
+    first, _, last = value.partition("-")
+    ends = [end for end in (first, last) if end]
+    if not ends or not all(map(_is_date if vr == "DA" else _TIME.fullmatch, ends)):
+        form, kind = ("YYYYMMDD", "date") if vr == "DA" else ("HHMMSS.FFFFFF, or the beginning of one", "time")
+        raise InvalidConfig(field, f"must be a {kind} {form}, or a range A-B, A- or -B of such")
+
+
+def _is_date(text: str) -> bool:
+    match = _DATE.fullmatch(text)
+    try:
+        return match is not None and bool(date(*map(int, match.groups())))
+    except ValueError:
+        return False
 
 
 def _column_of(tag: int, field: str) -> str:

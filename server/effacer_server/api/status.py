@@ -15,11 +15,12 @@ from typing import Any, NoReturn
 
 import grpc
 from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.message import DecodeError
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
 from effacer_server.api.unknown_fields import check_known
-from effacer_server.errors import EffacerError, Reason, Refused
+from effacer_server.errors import EffacerError, InvalidConfig, Reason, Refused
 
 log = logging.getLogger(__name__)
 
@@ -89,7 +90,7 @@ def _pack(message: Any) -> AnyMessage:
 
 
 class StatusInterceptor(grpc.ServerInterceptor):  # type: ignore[type-arg, misc]  # its stubs are not the classes
-    """Around every method of ours: refuses unknown fields, answers every exception with a status."""
+    """Around every method of ours: refuses garbage and unknown fields, answers every exception with a status."""
 
     def intercept_service(
         self, continuation: Callable[[Any], Any], handler_call_details: grpc.HandlerCallDetails
@@ -110,9 +111,23 @@ class StatusInterceptor(grpc.ServerInterceptor):  # type: ignore[type-arg, misc]
         )
         return make(
             method(behavior, handler.request_streaming),
-            request_deserializer=handler.request_deserializer,
+            request_deserializer=_decoding(handler.request_deserializer),
             response_serializer=handler.response_serializer,
         )
+
+
+#: Stands for a request that could not be decoded. Of an exception gRPC would make INTERNAL, and a traceback in the log.
+_UNDECODABLE = object()
+
+
+def _decoding(deserialize: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
+    def decode(data: bytes) -> Any:
+        try:
+            return deserialize(data)
+        except DecodeError:
+            return _UNDECODABLE
+
+    return decode
 
 
 def _single_out(behavior: Callable[..., Any], streaming_in: bool) -> Callable[..., Any]:
@@ -143,16 +158,14 @@ def _streaming_out(behavior: Callable[..., Any], streaming_in: bool) -> Callable
 
 
 def _checked(request: Any, streaming: bool) -> Any:
-    if streaming:
-        return _checked_stream(request)
+    return map(_known, request) if streaming else _known(request)
+
+
+def _known(request: Any) -> Any:
+    if request is _UNDECODABLE:
+        raise InvalidConfig("", "the request is no message of its kind, or a text in it no UTF-8", "UNDECODABLE")
     check_known(request)
     return request
-
-
-def _checked_stream(requests: Iterator[Any]) -> Iterator[Any]:
-    for request in requests:
-        check_known(request)
-        yield request
 
 
 def _abort(context: grpc.ServicerContext, status: status_pb2.Status) -> NoReturn:

@@ -150,8 +150,9 @@ static void rewrite(const choice *c, ef_input *in, const ef_override *given, siz
         for (uint32_t i = 0; i < edits->n_watch; i++) {
             const ef_watch *v = &edits->watch[i];
             const ef_edit *x = v->edit >= 0 ? &edits->v[v->edit] : NULL;
-            const uint8_t *old = x ? edits->arena + x->new_at + x->length_size : c->whole.data + v->at;
-            uint64_t size, expected = x && x->kind == EF_SET ? x->new_len - x->length_size : x || !v->present ? 0 : v->size;
+            int set = x && x->kind == EF_SET;
+            const uint8_t *old = set ? edits->arena + x->new_at + x->length_size : c->whole.data + v->at;
+            uint64_t size, expected = set ? x->new_len - x->length_size : x || !v->present ? 0 : v->size;
             const uint8_t *value = watched(c, &once, i, &size);
             PROMISE(value ? size == expected && !memcmp(value, old, size) : !expected);
         }
