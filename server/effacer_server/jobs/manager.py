@@ -89,8 +89,8 @@ class Manager:
         self._stopping.set()
         with self._ended:
             self._ended.notify_all()
-        self._watch.join()
         self._dispatcher.stop(grace_s)
+        self._watch.join()
         self._chores.shutdown(wait=True, cancel_futures=True)
 
     @property
