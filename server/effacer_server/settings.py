@@ -36,6 +36,9 @@ class Settings:
         uid_derivation: how new UIDs come from old ones: "hmac", keyed, or "md5", which anyone can repeat; see
             docs/keys.md.
         date_key: secret of the date shift, as uid_key; empty: made of the UID key.
+        keyring: file of keys that open wrapped keys of configs, see jobs.keys.Keyring; empty: none is opened.
+        info_types: infoTypes that are looked for in text where a config names none; empty: the default ones.
+        strict_text: in prose, words that no vocabulary knows count as names.
         uid_root: root of new UIDs, at most 24 characters, with its closing dot. Source: PS3.5 §B.2.
         write_method: write the attributes that say an output was de-identified. Source: PS3.15 §E.1.1.
         durable: wait for the disk before a row refers to bytes; off only for scratch data.
@@ -58,6 +61,9 @@ class Settings:
     uid_key: str = field(default="", repr=False)
     uid_derivation: str = "hmac"
     date_key: str = field(default="", repr=False)
+    keyring: str = ""
+    info_types: tuple[str, ...] = ()
+    strict_text: bool = False
     uid_root: str = "2.25."
     write_method: bool = True
     durable: bool = True

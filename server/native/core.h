@@ -190,6 +190,7 @@ typedef struct {
     uint8_t big_endian, length_size;        /* of the element's own length field: 2 or 4 bytes */
     int32_t rule;                           /* index of the deciding rule, -1 default, -2 the core's own */
     uint32_t new_at, new_len;               /* new bytes in the arena */
+    uint64_t charset_at;                    /* EF_WAIT: value of the (0008,0005) in effect there, new_len bytes of it */
     uint32_t end;                           /* EF_PATCH: one past the last edit inside */
     uint32_t old_len;                       /* EF_PATCH */
 } ef_edit;
@@ -247,7 +248,7 @@ typedef struct { const uint8_t *bytes; size_t len; } ef_value;      /* per edit;
 /* out: all zero, or with the memory of an output that is not needed any more. */
 int ef_splice(ef_input *in, const ef_edits *e, const ef_matcher *m, const ef_value *values, ef_output *out, ef_error *err);
 /* Scan and splice in one walk, without a list of edits: the same bytes, or EF_TWO_STEPS where a value waits for the caller
- * or a group length stands in front of the first change. out as in ef_splice. */
+ * or a group length stands in front of the first change, or too many bytes would be held. out as in ef_splice. */
 int ef_rewrite(ef_input *in, uint64_t start, ef_encoding enc, const ef_matcher *m, const ef_override *overrides, size_t n_overrides,
                ef_output *out, ef_error *err);
 void ef_output_clear(ef_output *out);       /* keeps the memory */

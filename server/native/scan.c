@@ -9,6 +9,8 @@
 #define MAX_ARENA (1u << 28)    /* new bytes of one instance */
 #define MAX_ZEROS (1u << 26)    /* longest value that is replaced by zeros */
 #define MAX_CREATOR (1u << 16)  /* longest value that may name a private creator: its padding may be anything */
+#define MAX_DIRECT (1u << 23)   /* bytes that a rewrite at once may hold */
+#define MAX_CHARSET 1024u       /* longest SpecificCharacterSet that anybody follows */
 #define LARGEST_HEADER 20u      /* bytes that reading one element's header looks at */
 
 typedef struct {
@@ -18,6 +20,8 @@ typedef struct {
     uint32_t highest;           /* tag so far, in a data set */
     int64_t patch;              /* its length field: EF_PATCH edit, or offset in what is written at once; -1: none */
     uint64_t written;           /* bytes written at once before its content */
+    uint64_t charset_at;        /* value of SpecificCharacterSet that holds here, its own or that around */
+    uint32_t charset_len;
     uint64_t path;              /* ef_path of the sequences around it */
     int64_t row;                /* its row where it has an undefined length and rows are kept, or -1 */
     size_t tags;                /* where its tags start on the tag stack */
@@ -89,6 +93,8 @@ static int emit(walk *w, uint64_t at)
 {
     if (at == w->copied) return EF_OK;
     int status = add_range(w->in, w->direct, w->copied, at - w->copied);
+    /* Many pieces short of a range: with a list of edits, what lies unchanged between them is one. */
+    if (!status && w->direct->len > MAX_DIRECT) status = EF_TWO_STEPS;
     if (status) return fail(w->err, status, 0, 0, w->copied);
     w->written += at - w->copied;
     w->copied = at;
@@ -109,7 +115,11 @@ static int cut(walk *w, const element *e, int verb, int32_t rule)
 static int wait_for(walk *w, const element *e, int verb, int32_t rule)
 {
     if (w->direct) return EF_TWO_STEPS;
-    return add_edit(w, EF_WAIT, e, verb, rule) ? EF_OK : w->err->status;
+    ef_edit *x = add_edit(w, EF_WAIT, e, verb, rule);
+    if (!x) return w->err->status;
+    x->charset_at = w->stack[w->top].charset_at;
+    x->new_len = w->stack[w->top].charset_len;
+    return EF_OK;
 }
 
 /* Room in w->to for a length field and a value of at most n bytes in its place; NULL: w->err says why. Moves the window. */
@@ -270,6 +280,8 @@ static int set_placeholder(walk *w, const element *e, int32_t rule)
 static int push(walk *w, int kind, uint64_t end, int undefined, ef_encoding enc, int reset, int64_t patch, uint64_t path)
 {
     frame *f = &w->stack[++w->top];
+    f->charset_at = w->top ? f[-1].charset_at : 0;      /* PS3.5 §6.1.2.3 */
+    f->charset_len = w->top ? f[-1].charset_len : 0;
     f->end = end;
     f->kind = (uint8_t)kind;
     f->undefined = (uint8_t)undefined;
@@ -588,6 +600,10 @@ static int next_element(walk *w, frame *f)
         return fail(w->err, EF_VR_MISMATCH, e.tag, e.vr, e.at);
     uint64_t limit = f->end;
     int root = w->top == 0, reset = f->reset;
+    if (e.tag == CHARACTER_SET && e.length <= MAX_CHARSET && !e.sequence) {
+        f->charset_at = e.value_at;
+        f->charset_len = e.length;
+    }
     if (root && w->next_insert < w->m->n_inserts && (status = insert_before(w, e.tag, e.at))) return status;
     size_t before = w->direct ? w->direct->effective : w->out->n;
     if ((e.tag & 0xFFFF) == 0) {                /* group length: PS3.5 §7.2, retired */

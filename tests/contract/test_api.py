@@ -598,9 +598,12 @@ def test_requests_that_cannot_be_leave_nothing(api: Api, filled: str, dataset: s
     wrong = config({"dicomTagConfig": {"actions": [{"keepTag": {}, "queries": ["PatientName", "NoSuchKeyword"]}]}})
     for found in (store_level(config=wrong), dataset_level(config=wrong)):
         assert (found.code, found.fields) == ("INVALID_ARGUMENT", ["config.dicomTagConfig.actions[0].queries[1]"])
-    later = config({"dicomTagConfig": {"actions": [{"cleanTextTag": {}, "queries": ["StudyDescription"]}]}})
+    later = config({"image": {"textRedactionMode": "REDACT_ALL_TEXT"}})
     found = store_level(config=later)
-    assert (found.code, found.fields) == ("UNIMPLEMENTED", ["config.dicomTagConfig.actions[0].cleanTextTag"])
+    assert (found.code, found.fields) == ("UNIMPLEMENTED", ["config.image.textRedactionMode"])
+    wrapped = {"dateShiftConfig": {"kmsWrapped": {"cryptoKey": "projects/p/cryptoKeys/k", "wrappedKey": "AAAA"}}}
+    found = store_level(config=config({"text": {"additionalTransformations": [wrapped]}}))
+    assert (found.code, found.reason) == ("FAILED_PRECONDITION", "KEYRING")
     unknown = deidentify_pb2.DeidentifyConfig()
     unknown.dicom_tag_config.actions.add(queries=["PN"]).MergeFromString(b"\xfa\x01\x01x")
     found = store_level(config=unknown)

@@ -144,7 +144,8 @@ def test_places_that_cannot_be_written_are_named(scans: Path, tmp_path: Path, wh
     [
         (actions(queriez=["PN"]), "config.dicomTagConfig.actions[0].queriez"),
         (actions(queries=["Nope"]), "config.dicomTagConfig.actions[0].queries[0]"),
-        ({"dicomTagConfig": {"profileType": "DEIDENTIFY_TAG_CONTENTS"}}, "config.dicomTagConfig.profileType"),
+        ({"image": {"textRedactionMode": "REDACT_ALL_TEXT"}}, "config.image.textRedactionMode"),
+        ({"text": {"excludeInfoTypes": ["NOPE"]}}, "config.text.excludeInfoTypes[0]"),
         ("{", "config: is not JSON"),
     ],
 )

@@ -155,12 +155,16 @@ def nobody_vouches(elements: list[Element], element: Element) -> bool:
     if element.tag == CODE_MEANING:
         scheme = next((_text(e) for e in elements if e.tag == SCHEME and len(e.value) <= 256), "")
         return scheme == "" or scheme.startswith("99")
-    return element.vr in ("DA", "DT", "TM") and not element.read_items
+    return not {element.vr, facts.vr_of(element.tag)}.isdisjoint(("DA", "DT", "TM")) and not element.read_items
 
 
-def is_other_text(rule: Rule, tag: int, vr: str) -> bool:
-    """Whether a rule keeps an attribute for what it is, and this is text in its place."""
-    if rule.because.startswith(("actions[", "dicom.")) or rule.mask != 0xFFFFFFFF or rule.vr or rule.tag >> 16 & 1:
-        return False
+def keeps_attribute(rule: Rule) -> bool:
+    """Whether a rule keeps an attribute for what it is."""
+    named = rule.because.startswith(("actions[", "dicom."))
+    return not (named or rule.mask != 0xFFFFFFFF or rule.vr or rule.tag >> 16 & 1)
+
+
+def is_other_text(tag: int, vr: str) -> bool:
+    """Whether this is text in the place of something else."""
     known = facts.vr_of(tag)
     return vr in TEXTS and known not in ("", "UN", vr) and (vr == "PN" or known not in TEXTS)

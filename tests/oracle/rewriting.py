@@ -19,6 +19,7 @@ from tests.oracle.judging import (
     is_action,
     is_other_text,
     judge_item,
+    keeps_attribute,
     nobody_vouches,
     opened,
     private_creators,
@@ -125,7 +126,8 @@ class Rewriter:
                 verb = Verb.RESET
             elif verb == Verb.KEEP and rule is self.plan.default and element.read_items:
                 verb = Verb.RECURSE
-            if verb == Verb.KEEP and is_other_text(rule, element.tag, element.vr) and not element.read_items:
+            kept = keeps_attribute(rule) or (judged and element.tag in judged and not is_action(rule))
+            if verb == Verb.KEEP and kept and is_other_text(element.tag, element.vr) and not element.read_items:
                 verb = Verb.RESET
             filled = element.read_items and (element.value or element.undefined)
             if verb == Verb.KEEP and filled and dictionary_vr(element.tag) not in ("SQ", "UN"):

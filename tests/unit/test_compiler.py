@@ -477,13 +477,6 @@ def test_bad_text_config(text: dict[str, Any], path: str) -> None:
 @pytest.mark.parametrize(
     ("content", "path"),
     [
-        ({"dicomTagConfig": {"profileType": "DEIDENTIFY_TAG_CONTENTS"}}, "dicomTagConfig.profileType"),
-        ({"dicom": {"filterProfile": "DEIDENTIFY_TAG_CONTENTS"}}, "dicom.filterProfile"),
-        (
-            {"dicomTagConfig": {"actions": [{"queries": ["PatientName"], "cleanTextTag": {}}]}},
-            "dicomTagConfig.actions[0].cleanTextTag",
-        ),
-        ({"dicomTagConfig": {"options": {"cleanDescriptors": {}}}}, "dicomTagConfig.options.cleanDescriptors"),
         ({"image": {"textRedactionMode": "REDACT_ALL_TEXT"}}, "image.textRedactionMode"),
         (
             {"dicomTagConfig": {"options": {"cleanImage": {"textRedactionMode": "REDACT_SENSITIVE_TEXT"}}}},
@@ -526,8 +519,9 @@ def test_full_and_modified_dates_exclude_each_other() -> None:
 
 
 def test_what_is_wrong_comes_before_what_is_missing() -> None:
-    content = {"dicomTagConfig": {"profileType": "DEIDENTIFY_TAG_CONTENTS", "actions": [{"queries": ["Nope"]}]}}
-    assert "config.dicomTagConfig.profileType" not in violations(content)
+    image = {"textRedactionMode": "REDACT_ALL_TEXT"}
+    content = {"dicomTagConfig": {"options": {"cleanImage": image}, "actions": [{"queries": ["Nope"]}]}}
+    assert "config.dicomTagConfig.options.cleanImage.textRedactionMode" not in violations(content)
 
 
 @pytest.mark.parametrize("image", [{}, {"textRedactionMode": "REDACT_NO_TEXT"}])

@@ -141,7 +141,7 @@ def test_values_given_from_outside_are_padded_and_lengths_repaired() -> None:
         edits = core.scan(source, meta, matcher([on(COMMENT, Verb.CLEAN_TEXT)]))
         pending = edits.pending()
         assert [row[1:4] for row in pending] == [(COMMENT, "LT", Verb.CLEAN_TEXT)] * 2
-        assert [source.read(at, size) for *_, at, size in pending] == [b"nested comment", b"comment "]
+        assert [source.read(at, size) for *_, at, size, _, _ in pending] == [b"nested comment", b"comment "]
         values = {index: text for (index, *_), text in zip(pending, (b"odd", b"a longer even text"), strict=True)}
         new = [
             Part(REFERENCES, "SQ", [[inner[0], Part(COMMENT, "LT", "odd")]]),

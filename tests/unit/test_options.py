@@ -37,6 +37,7 @@ COLUMN = {
     "retain_longitudinal_modified_dates": "rtn_long_modif_dates",
     "clean_structured_content": "clean_struct_cont",
     "clean_graphics": "clean_graph",
+    "clean_descriptors": "clean_desc",
 }
 DATES = {"retain_longitudinal_full_dates", "retain_longitudinal_modified_dates"}
 PROFILES = ("ATTRIBUTE_CONFIDENTIALITY_BASIC_PROFILE", "MINIMAL_KEEP_LIST_PROFILE", "KEEP_ALL_PROFILE")
@@ -46,7 +47,10 @@ BASIC, MINIMAL, KEEP_ALL = PROFILES
 def plan_of(
     names: Iterable[str], edition: facts.Edition = "2018e", profile: str = BASIC, primary_ids: str = "", **rest: bool
 ) -> Plan:
-    options = pb.DicomTagConfig.Options(**dict.fromkeys(names, True))
+    chosen = set(names)
+    options = pb.DicomTagConfig.Options(**dict.fromkeys(chosen - {"clean_descriptors"}, True))
+    if "clean_descriptors" in chosen:
+        options.clean_descriptors.SetInParent()
     if edition == "latest":
         options.standard_edition = pb.DicomTagConfig.Options.EDITION_LATEST
     if primary_ids:
@@ -76,7 +80,7 @@ def combinations(seed: int, count: int) -> list[frozenset[str]]:
         for chosen in itertools.combinations(COLUMN, size)
         if not set(chosen) >= DATES
     ]
-    assert len(allowed) == 2**9 - 2**7
+    assert len(allowed) == 2**10 - 2**8
     always = [chosen for chosen in allowed if len(chosen) in (0, 1, len(COLUMN) - 1)]
     return always + random.Random(seed).sample(allowed, count)
 
@@ -111,10 +115,13 @@ def expected_verb(row: dict[str, str], chosen: frozenset[str], profile: str) -> 
     vr = vr_of_row(row)
     brought = {row[COLUMN[name]]: name for name in chosen if row[COLUMN[name]] in ("C", "K")}
     if "C" in brought:
-        name = brought["C"]
+        asked = [known for known in Option if known in chosen and row[COLUMN[known]] == "C"]
+        name = "clean_descriptors" if "clean_descriptors" in asked else asked[0]
         cleaned = None
         if name == "retain_longitudinal_modified_dates":
             cleaned = Verb.SHIFT_DATE if vr in ("DA", "DT", "TM") else None
+        elif name == "clean_descriptors":
+            cleaned = Verb.CLEAN_TEXT if vr in ("LO", "LT", "SH", "ST", "UC", "UT") else None
         elif name.startswith("clean") and vr == "SQ":
             cleaned = Verb.RECURSE
         cleans = name.startswith("clean") or "modified" in name
@@ -307,8 +314,9 @@ def test_content_rules_row_by_row(edition: facts.Edition, primary_ids: str) -> N
             codes = {row[COLUMN[name]] for name in chosen if COLUMN[name] in row}
             naming = row["value_type"] in ("UIDREF", "IMAGE", "COMPOSITE", "WAVEFORM")
             expected = Verb.DELETE if row["basic"] == "X" else Verb.REGEN_UID if naming else Verb.RESET
+            dated = row["value_type"] in ("DATE", "DATETIME", "TIME")
             if "C" in codes:
-                expected = Verb.SHIFT_DATE
+                expected = Verb.SHIFT_DATE if dated else expected
             elif "K" in codes:
                 by_uids = "retain_uids" in chosen and row["rtn_uids"] == "K"
                 expected = Verb.REGEN_UID if by_uids and primary_ids == "REGEN" else Verb.KEEP
@@ -355,6 +363,7 @@ def test_stamps_name_the_options() -> None:
     meaning = {
         "113103": "clean_graphics",
         "113104": "clean_structured_content",
+        "113105": "clean_descriptors",
         "113106": "retain_longitudinal_full_dates",
         "113107": "retain_longitudinal_modified_dates",
         "113108": "retain_patient_characteristics",
@@ -402,6 +411,9 @@ def test_notes_name_every_attribute_that_was_to_be_cleaned_and_is_not(edition: f
             for row in rows(TABLE[edition])
             if row[column] == "C" and row["tag"] != "(gggg,eeee)" and vr_of_row(row) not in ("DA", "DT", "TM", "SQ")
         ]
+        if name == "clean_descriptors":
+            texts = ("LO", "LT", "SH", "ST", "UC", "UT")
+            left = [row for row in rows(TABLE[edition]) if row[column] == "C" and vr_of_row(row) not in texts]
         assert len(notes) == bool(left)
         for row in left:
             keyword = row["keyword"] or facts.keyword_of(int(row["tag"][1:5] + row["tag"][6:10], 16))
@@ -463,4 +475,4 @@ def test_editions_make_no_difference_without_the_standards_tables() -> None:
 
 def test_options_are_those_of_the_api() -> None:
     fields = [field.name for field in pb.DicomTagConfig.Options.DESCRIPTOR.fields if field.number > 100]
-    assert sorted(fields) == sorted(Option) == sorted(COLUMN)
+    assert sorted([*fields, "clean_descriptors"]) == sorted(Option) == sorted(COLUMN)

@@ -23,12 +23,14 @@ from effacer_server.api.stream import deidentify_stream, first_message
 from effacer_server.api.uris import read_lines, read_text
 from effacer_server.engine.instance import Deidentifier, Limits
 from effacer_server.errors import AlreadyExists, InvalidConfig, NotFound
+from effacer_server.jobs.keys import Keyring, for_operation
 from effacer_server.jobs.manager import Manager
 from effacer_server.jobs.record import Record, Route
 from effacer_server.policy.compiler import compile_config
 from effacer_server.policy.documents import parse_config
-from effacer_server.policy.plan import Keys, Plan
+from effacer_server.policy.plan import Keys, Plan, TextKeys
 from effacer_server.policy.selectors import parse_filter
+from effacer_server.policy.text import text_keys
 from effacer_server.settings import Settings
 from effacer_server.store.blobs import Blobs
 from effacer_server.store.catalog import Catalog, Dataset, DicomStore, Operation, Selection
@@ -123,7 +125,18 @@ class Deidentification:
             config = parse_config(read_text(request.gcs_config_uri, self._settings, path), path)
         else:
             config = request.config
-        return config, compile_config(config, path=path, stamp=self._settings.write_method)
+        settings = self._settings
+        plan = compile_config(
+            config,
+            path=path,
+            stamp=settings.write_method,
+            info_types=settings.info_types,
+            strict_text=settings.strict_text,
+        )
+        text_keys(
+            config.text, Keyring(settings.keyring).unwrap, f"{path}.text"
+        )  # an error of the call, not of the work
+        return config, plan
 
     def _record(self, config: deidentify_pb2.DeidentifyConfig, summary: Any, routes: list[Route]) -> Record:
         return Record(
@@ -161,10 +174,25 @@ class Deidentification:
             raise InvalidConfig(_FILTER_FIELD, "names a file without any resource path", "EMPTY_FILTER")
 
 
-def compile_record(record: Record) -> Plan:
-    """The plan of an operation that was written down before, possibly by another version of this program."""
-    config = deidentify_pb2.DeidentifyConfig.FromString(record.config)
-    return compile_config(config, stamp=record.write_method)
+class Recorded:
+    """Operations that were written down before, possibly by another version of this program or under other settings."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def plan(self, record: Record) -> Plan:
+        """The plan of its config."""
+        return compile_config(
+            deidentify_pb2.DeidentifyConfig.FromString(record.config),
+            stamp=record.write_method,
+            info_types=self._settings.info_types,
+            strict_text=self._settings.strict_text,
+        )
+
+    def text_keys(self, record: Record) -> TextKeys:
+        """The secrets that its config brings for texts."""
+        config = deidentify_pb2.DeidentifyConfig.FromString(record.config)
+        return text_keys(config.text, Keyring(self._settings.keyring).unwrap)
 
 
 class DeidentifyService(deidentify_service_pb2_grpc.DeidentifyServiceServicer):  # type: ignore[misc]  # generated without types
@@ -191,8 +219,8 @@ class DeidentifyService(deidentify_service_pb2_grpc.DeidentifyServiceServicer): 
         self, requests: Iterator[deidentify_service_pb2.StreamDeidentifyRequest], context: grpc.ServicerContext
     ) -> Iterator[deidentify_service_pb2.StreamDeidentifyResponse]:
         with self._gate.stream():
-            plan = self._deidentification.compiled(first_message(requests), "payload")[1]
-            deidentifier = self._deidentifier(plan)
+            config, plan = self._deidentification.compiled(first_message(requests), "payload")
+            deidentifier = self._deidentifier(config, plan)
             yield from deidentify_stream(requests, plan, deidentifier, self._settings, context.is_active)
 
     def PreviewDeidentify(
@@ -200,8 +228,7 @@ class DeidentifyService(deidentify_service_pb2_grpc.DeidentifyServiceServicer): 
     ) -> Iterator[deidentify_service_pb2.PreviewDeidentifyResponse]:
         with self._gate.stream():
             store, paths = parse_names(request)
-            plan = self._deidentification.compiled(request)[1]
-            previewer = self._previewer(plan, request.include_kept, False)
+            previewer = self._previewer(*self._deidentification.compiled(request), request.include_kept, False)
             yield from previewer.stored(self._catalog, self._blobs, store, paths, request.names)
 
     def StreamPreview(
@@ -209,15 +236,16 @@ class DeidentifyService(deidentify_service_pb2_grpc.DeidentifyServiceServicer): 
     ) -> Iterator[deidentify_service_pb2.PreviewDeidentifyResponse]:
         with self._gate.stream():
             first = first_message(requests)
-            plan = self._deidentification.compiled(first, "payload")[1]
-            previewer = self._previewer(plan, first.include_kept, first.show_values)
+            compiled = self._deidentification.compiled(first, "payload")
+            previewer = self._previewer(*compiled, first.include_kept, first.show_values)
             yield from previewer.streamed(requests, context.is_active)
 
-    def _deidentifier(self, plan: Plan) -> Deidentifier:
-        return Deidentifier(plan, self._keys, Limits(self._settings.max_inflated_bytes))
+    def _deidentifier(self, config: deidentify_pb2.DeidentifyConfig, plan: Plan) -> Deidentifier:
+        keys = for_operation(self._keys, text_keys(config.text, Keyring(self._settings.keyring).unwrap))
+        return Deidentifier(plan, keys, Limits(self._settings.max_inflated_bytes))
 
-    def _previewer(self, plan: Plan, kept: bool, values: bool) -> Previewer:
-        return Previewer(plan, self._deidentifier(plan), self._settings, kept=kept, values=values)
+    def _previewer(self, config: deidentify_pb2.DeidentifyConfig, plan: Plan, kept: bool, values: bool) -> Previewer:
+        return Previewer(plan, self._deidentifier(config, plan), self._settings, kept=kept, values=values)
 
 
 def add_to(server: grpc.Server, *parts: Any) -> None:

@@ -15,7 +15,7 @@ _WORDS = {
     Verb.CLEAN_TEXT: "is inspected, and sensitive text in it transformed",
     Verb.CLEAN_IMAGE: "is inspected, and text burned into it painted over",
     Verb.RECURSE: "stays, and the rules decide about every element in it",
-    Verb.SHIFT_DATE: "is moved by the patient's number of days",
+    Verb.SHIFT_DATE: "is moved by the patient's number of days if it is a date, stays if it is a time, or goes",
 }
 # What the letters of a compound code do. Source: PS3.15 Table E.1-1a.
 _CODE_WORDS = {"X": "is deleted", "Z": "stays without a value", "D": "gets a placeholder", "U*": "gets new UIDs"}

@@ -126,6 +126,7 @@ cdef extern from "core.h" nogil:
         int32_t rule
         uint32_t new_at
         uint32_t new_len
+        uint64_t charset_at
 
     ctypedef struct ef_watch:
         uint32_t tag
@@ -638,7 +639,7 @@ cdef class Edits:
         for i in range(self.e.n):
             x = &self.e.v[i]
             if x.kind == EF_WAIT:
-                out.append((i, x.tag, _vr_text(x.vr), x.verb, x.value_at, x.value_size))
+                out.append((i, x.tag, _vr_text(x.vr), x.verb, x.value_at, x.value_size, x.charset_at, x.new_len))
         return out
 
 

@@ -294,7 +294,8 @@ def rewrite(
         source, meta, matcher, overrides: as in `scan`.
 
     Returns:
-        None where that cannot be: some edit may wait for a value, or whether a group length stays is not known in time.
+        None where that cannot be: some edit may wait for a value, whether a group length stays is not known in time, or
+            more than some megabytes of new and short pieces would be held.
 
     Raises:
         Refused: as `scan` and `splice`.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import struct
 import warnings
 from dataclasses import dataclass, field
@@ -122,6 +123,26 @@ def decode_text(vr: str, raw: bytes, character_set: bytes) -> str:
     if vr in ("SH", "LO", "UC", "ST", "LT", "UT"):
         return _decode(raw, character_set, _TEXT_DELIMITERS)
     return raw.decode("ascii", "replace")
+
+
+def encode_text(vr: str, text: str, character_set: bytes) -> bytes:
+    """A text as it stands in a data set; what its character set has no sign for becomes a question mark.
+
+    Args:
+        vr, character_set: as in `decode_text`.
+        text: what that gave, or something made of it.
+    """
+    if text.isascii():
+        return text.encode("ascii")
+    from pydicom.charset import encode_string
+
+    encodings = _encodings(character_set)
+    # Each part that a delimiter ends starts in the first character set again. Source: PS3.5 §6.1.2.5.3.
+    ends = _NAME_DELIMITERS if vr == "PN" else _TEXT_DELIMITERS
+    parts = re.split("([" + re.escape("".join(map(chr, ends))) + "])", text)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return b"".join(encode_string(part, encodings) if part else b"" for part in parts)
 
 
 def _values(vr: str, raw: bytes, character_set: bytes, order: str) -> list[object]:

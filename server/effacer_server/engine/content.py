@@ -4,7 +4,7 @@ A plan with content rules opens some sequences (of content items, of acquisition
 Below those, an item names its concept in ConceptNameCodeSequence, and the rule for that concept decides on the item or
 on its own value; nested content items are judged on their own. Where no rule knows the concept, free text and names go
 and the plan's rules decide on everything else; of what no rule names, dates and times go too, and the meanings of codes
-whose scheme nobody has registered, since those are the sender's free text. Without the option all of it would be gone.
+of private schemes ("99…", or none), since those are the sender's free text. Without the option all of it would be gone.
 
 Items are referred to by their place in the tree. In a tree where that happens an item that would go stays as an empty
 place, or the reference would point to another one. Source: PS3.3 §C.17.3.2.5.
@@ -41,6 +41,8 @@ _BY_PLACE = tag_of("ReferencedContentItemIdentifier")
 # What an empty place keeps: the reference needs an item there, and readers the form of one.
 _FORM = frozenset(map(tag_of, ("RelationshipType", "ValueType", "ConceptNameCodeSequence", "ContinuityOfContent")))
 _TIMES = frozenset(("DA", "DT", "TM"))
+# VRs in which anybody's words may stand. Source: PS3.5 Table 6.2-1.
+_TEXTS = frozenset(("AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT"))
 # Coding scheme designators that begin so are private. Source: PS3.3 §8.2.
 _PRIVATE_SCHEME = "99"
 _RECURSE, _RESET, _KEEP = (
@@ -81,7 +83,7 @@ class _Item:
         sequence: first byte of the content sequence it is an item of; 0 where it is another one.
         names: scheme and code values of each item of its ConceptNameCodeSequence; a code may stand in three attributes.
         value_type: what the item says it is, or "".
-        values: the elements that hold its value: (tag, first byte).
+        values: the elements that hold its value: (tag, VR, first byte).
         depth: of its elements.
     """
 
@@ -92,7 +94,7 @@ class _Item:
     depth: int
     names: list[list[str]] = field(default_factory=list)
     value_type: str = ""
-    values: list[tuple[int, int]] = field(default_factory=list)
+    values: list[tuple[int, str, int]] = field(default_factory=list)
 
 
 class ContentRules:
@@ -184,13 +186,18 @@ class ContentRules:
             if vr == "SQ":
                 element_at[depth] = row
             here = item_at.get(depth, -1)
-            if vr in _TIMES and rule == -1 and verb == _KEEP and here in items:
+            if (
+                rule == -1
+                and verb == _KEEP
+                and here in items
+                and (vr in _TIMES or (vr != "SQ" and vr_of(tag) in _TIMES))
+            ):
                 others.append((at, _RESET, items[here].opener))
             if tag not in _READ:
                 continue
             if tag in _TYPE_BY_TAG:
                 if here in items and rule not in self._actions:
-                    items[here].values.append((tag, at))
+                    items[here].values.append((tag, vr, at))
             elif tag == _BY_PLACE:
                 by_place |= here in items
             elif tag == _MEANING:
@@ -257,12 +264,20 @@ def _judge(item: _Item, chosen: tuple[int, ContentRule] | None) -> Iterable[Over
     if rule is not None and rule.verb is Verb.DELETE:
         yield item.at, Verb.DELETE, index
         return
-    for tag, at in item.values:
+    for tag, vr, at in item.values:
         verb = _verb(_TYPE_BY_TAG[tag], rule)
         if verb is Verb.KEEP and tag in _SEQUENCES:
             verb = Verb.RECURSE  # K leaves a sequence, but what is in it is cleaned. Source: PS3.15 Table E.1-1a
+        elif verb is Verb.KEEP and _is_other_text(tag, vr):
+            verb = Verb.RESET
         if verb is not None:
             yield at, verb, index
+
+
+def _is_other_text(tag: int, vr: str) -> bool:
+    """Text, or a name, under a tag that is for something else: as for rules that keep an attribute (plan.Rule)."""
+    known = vr_of(tag)
+    return vr in _TEXTS and vr != known and (vr == "PN" or known not in _TEXTS)
 
 
 def _verb(kind: str, rule: ContentRule | None) -> Verb | None:

@@ -3,7 +3,7 @@
     meta    preamble and file meta are read, never copied
     content what content rules say about items of content trees, where the plan has such rules
     rewrite one native walk: the new data set as segments; unchanged bytes are ranges of the source. Where a new value
-            takes Python (dates), it is three steps: scan (what the plan changes, as edits), values, splice
+            takes Python (dates, texts), it is three steps: scan (what the plan changes, as edits), values, splice
     head    a new preamble and file meta in front
 
 What cannot be done whole is Refused: nothing of it leaves.
@@ -23,6 +23,7 @@ from effacer_server.dicom import core, facts
 from effacer_server.dicom.core import Meta, Source
 from effacer_server.engine import values
 from effacer_server.engine.content import ContentRules
+from effacer_server.engine.text.cleaner import Cleaner, Inspected
 from effacer_server.errors import Reason, Refused
 from effacer_server.policy.plan import Keys, Plan, Stamp
 from effacer_server.policy.profiles import verb_for
@@ -89,14 +90,16 @@ class Examined:
     Attributes:
         output: what became of it.
         meta: of what `output.source` holds.
-        edits: changes made to its data set, and what was decided for every element, where asked for.
+        edits: changes made to its data set, and what was decided for every element.
         values: of the pending ones among them, by index.
+        inspected: what was found in those that were inspected, by index.
     """
 
     output: Output
     meta: Meta
     edits: core.Edits
     values: dict[int, bytes]
+    inspected: dict[int, Inspected] = field(default_factory=dict)
 
 
 class Deidentifier:
@@ -106,6 +109,7 @@ class Deidentifier:
         self._plan = plan
         self._keys = keys
         self._content = ContentRules(plan) if plan.content else None
+        self._cleaner = Cleaner(plan.text, keys) if plan.text else None
         self._limits = limits or Limits()
         self._matchers: dict[tuple[str, bool, bool], core.Matcher] = {}
         self._lock = threading.Lock()
@@ -124,7 +128,7 @@ class Deidentifier:
         decided = self._content.overrides(source, meta, matcher) if self._content else ()
         new = core.rewrite(source, meta, matcher, decided)
         if new is None:
-            new = _in_steps(source, meta, core.scan(source, meta, matcher, decided), self._keys)[0]
+            new = self._in_steps(source, meta, core.scan(source, meta, matcher, decided))[0]
         return self._output(source, meta, found_class, new)
 
     def examine(self, source: Source) -> Examined:
@@ -133,8 +137,8 @@ class Deidentifier:
         matcher = self._matcher(meta, found_class)
         decided = self._content.overrides(source, meta, matcher) if self._content else ()
         edits = core.scan(source, meta, matcher, decided, trace=True)
-        new, given = _in_steps(source, meta, edits, self._keys)
-        return Examined(self._output(source, meta, found_class, new), meta, edits, given)
+        new, given, inspected = self._in_steps(source, meta, edits)
+        return Examined(self._output(source, meta, found_class, new), meta, edits, given, inspected)
 
     def _open(self, source: Source) -> tuple[Source, Meta, str]:
         """The source, inflated where it is deflated; its meta; its SOP class."""
@@ -173,6 +177,14 @@ class Deidentifier:
             meta.deflated,
         )
 
+    def _in_steps(
+        self, source: Source, meta: Meta, edits: core.Edits
+    ) -> tuple[core.Rewritten, dict[int, bytes], dict[int, Inspected]]:
+        """The new data set of what was scanned; what was given for what waited for a value; what was found in texts."""
+        given, inspected = values.resolve(source, meta, edits, self._keys, self._cleaner)
+        segments = core.splice(source, edits, given)
+        return core.Rewritten(segments, edits.count, *map(edits.final, core.WATCHED)), given, inspected
+
     def _file_meta(self, source: Source, meta: Meta) -> bytes:
         """The elements of the source's file meta that the plan keeps, encoded."""
         # File meta is explicit VR little endian, whatever the data set is. Source: PS3.10 §7.1.
@@ -190,13 +202,6 @@ class Deidentifier:
                     self._matchers.clear()
                 self._matchers[key] = found
         return found
-
-
-def _in_steps(source: Source, meta: Meta, edits: core.Edits, keys: Keys) -> tuple[core.Rewritten, dict[int, bytes]]:
-    """The new data set of what was scanned; and the values given for what waited for one, by index."""
-    given = values.resolve(source, meta, edits, keys)
-    segments = core.splice(source, edits, given)
-    return core.Rewritten(segments, edits.count, *map(edits.final, core.WATCHED)), given
 
 
 def compile_matcher(plan: Plan, keys: Keys, sop_class: str, implicit: bool, big_endian: bool) -> core.Matcher:

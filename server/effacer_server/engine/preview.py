@@ -11,12 +11,16 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import TypeVar
 
 from effacer_server.dicom import core, facts
 from effacer_server.dicom.core import Source
 from effacer_server.dicom.headers import decode_text
 from effacer_server.engine.instance import Examined
+from effacer_server.engine.text.cleaner import Inspected
 from effacer_server.policy.plan import Plan, Stamp, Verb
+
+Given = TypeVar("Given")
 
 #: Most characters of a value that are shown.
 MOST_SHOWN = 1 << 14
@@ -99,6 +103,7 @@ class _Account:
         self._place = {row.at: number for number, row in enumerate(self._all)}
         self._items = _item_counts(self._all)
         self._new = _new_values(examined)
+        self._inspected = _by_first_byte(examined, examined.inspected)
 
     def decisions(self) -> Iterator[Decision]:
         stamps = list(self._plan.stamp)
@@ -133,6 +138,10 @@ class _Account:
 
     def _decision(self, row: _Row, path: str, verb: Verb, because: str, character_set: bytes) -> Decision:
         new = self._new.get(row.at, b"")
+        if verb is Verb.CLEAN_TEXT:
+            because = f"{because}: {_findings(self._inspected.get(row.at))}"
+            if not self._values:
+                new = b""  # what is left of a text is still the text
         return Decision(
             path,
             row.tag,
@@ -257,15 +266,29 @@ def _item_counts(rows: Iterable[_Row]) -> Mapping[int, int]:
 
 def _new_values(examined: Examined) -> Mapping[int, bytes]:
     """New values by the first byte of their element."""
-    given = {
-        at: examined.values[index] for index, _, _, _, at, _ in examined.edits.pending() if index in examined.values
-    }
-    starts = {row[4]: row[3] for row in examined.edits.decisions()} if given else {}
-    found = {starts[at]: value for at, value in given.items()}
+    found = _by_first_byte(examined, examined.values)
     for _, _, _, _, _, at, _, kind, new in examined.edits.rows():
         if kind == "set" and new:
             found[at] = new
     return found
+
+
+def _by_first_byte(examined: Examined, by_index: Mapping[int, Given]) -> dict[int, Given]:
+    """What there is for pending edits, by the first byte of their elements instead of their index."""
+    given = {row[4]: by_index[row[0]] for row in examined.edits.pending() if row[0] in by_index}
+    starts = {row[4]: row[3] for row in examined.edits.decisions()} if given else {}
+    return {starts[at]: value for at, value in given.items()}
+
+
+def _findings(inspected: Inspected | None) -> str:
+    """What was found in a text and where, without a word of it: "PERSON_NAME 8-12"."""
+    if inspected is None or not inspected.spans:
+        return "nothing found"
+    several = inspected.spans[-1][0] > 0
+    return ", ".join(
+        f"{f'[{number + 1}] ' if several else ''}{span.info_type} {span.start}-{span.end}"
+        for number, span in inspected.spans
+    )
 
 
 def _text(vr: str, data: bytes, character_set: bytes) -> str:

@@ -55,6 +55,7 @@ class Job:
     name: str
     plan: Plan
     record: Record
+    keys: Keys
     planned: bool = False
     dry: bool = False
     ending: tuple[int, str] | None = None
@@ -229,7 +230,7 @@ class Dispatcher:
             prefix=prefix_of(shard.destination_store_uid, claim.job.name),
             items=tuple(work.Item(instance.id, instance.key, instance.size) for instance in instances),
             plan=claim.job.plan,
-            keys=self._keys,
+            keys=claim.job.keys,
             limits=Limits(settings.max_inflated_bytes),
             max_bytes=settings.max_instance_bytes,
             durable=settings.durable,
@@ -390,6 +391,9 @@ class Dispatcher:
         if not job.planned or any(claim.job is job for claim in self._claims):
             return
         if job.ending:
+            # What other servers have in hand still counts; they see the end coming, too.
+            if any(shard.worker != self._worker for shard in self._catalog.held_shards(job.name)):
+                return
             code, message = job.ending
             result = b""
         else:

@@ -7,12 +7,16 @@ dates back. docs/keys.md says how to keep and how to change it.
 
 from __future__ import annotations
 
+import base64
+import hmac
+import json
 import os
 import secrets
+from dataclasses import replace
 from pathlib import Path
 
-from effacer_server.errors import PreconditionFailed
-from effacer_server.policy.plan import Derivation, Keys
+from effacer_server.errors import InvalidConfig, PreconditionFailed
+from effacer_server.policy.plan import Derivation, Keys, TextKeys
 from effacer_server.settings import Settings
 
 KEY_BYTES = 32
@@ -27,6 +31,62 @@ def load_keys(settings: Settings) -> Keys:
     uid = bytes.fromhex(settings.uid_key) if settings.uid_key else _load_or_make(settings.key_file)
     derivation: Derivation = "md5" if settings.uid_derivation == "md5" else "hmac"
     return Keys(uid, settings.uid_root, bytes.fromhex(settings.date_key), derivation)
+
+
+class Keyring:
+    """Opens keys that a config brings wrapped: the local stand-in for a key service.
+
+    A file holds the keys that open others, as JSON: {"projects/…/cryptoKeys/name": "base64 of 16, 24 or 32 bytes"}. A
+    wrapped key is a nonce of 12 bytes and what AES-GCM makes of the key under it, tag last. Source: NIST SP 800-38D.
+    """
+
+    def __init__(self, path: str) -> None:
+        """Args: path: of the file; "" for none."""
+        self._path = path
+
+    def unwrap(self, name: str, wrapped: bytes) -> bytes:
+        """The key that was wrapped.
+
+        Args:
+            name: of the key that opens it.
+            wrapped: as above.
+
+        Raises:
+            PreconditionFailed: KEYRING where none is set, it cannot be read or does not know the name.
+            InvalidConfig: the key does not open what was wrapped.
+        """
+        if not self._path:
+            raise PreconditionFailed(
+                "KEYRING", "this server has no keyring to open wrapped keys with (EFFACER_KEYRING)"
+            )
+        try:
+            known = json.loads(Path(self._path).read_text(encoding="utf-8"))
+            key = base64.b64decode(known[name], validate=True)
+        except (OSError, ValueError, TypeError):
+            raise PreconditionFailed("KEYRING", "the server's keyring cannot be read") from None
+        except KeyError:
+            raise PreconditionFailed(
+                "KEYRING", "the server's keyring has no key of the name in kmsWrapped.cryptoKey"
+            ) from None
+        from cryptography.exceptions import InvalidTag  # imported here: hardly any config has wrapped keys
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+        try:
+            return AESGCM(key).decrypt(wrapped[:12], wrapped[12:], None)
+        except (InvalidTag, ValueError):
+            raise InvalidConfig("kmsWrapped.wrappedKey", "is not opened by the key it names") from None
+
+
+def for_operation(keys: Keys, text: TextKeys, operation: str = "") -> Keys:
+    """The keys with those that texts are transformed by.
+
+    Args:
+        keys: of this installation.
+        text: what the config brings.
+        operation: its name, so that it goes on under the same secret after a restart; "" for a secret of this run.
+    """
+    own = hmac.digest(keys.uid, b"effacer operation " + operation.encode(), "sha256") if operation else None
+    return replace(keys, operation=own or secrets.token_bytes(KEY_BYTES), text=text)
 
 
 def _load_or_make(path: Path) -> bytes:

@@ -28,8 +28,9 @@ from effacer_server.jobs.dispatcher import (
     Dispatcher,
     Job,
 )
+from effacer_server.jobs.keys import for_operation
 from effacer_server.jobs.record import Deletion, Record, Route, check_of
-from effacer_server.policy.plan import Keys, Plan, Rule, Verb
+from effacer_server.policy.plan import Keys, Plan, Rule, TextKeys, Verb
 from effacer_server.settings import Settings
 from effacer_server.store.blobs import Blobs
 from effacer_server.store.catalog import (
@@ -54,21 +55,31 @@ _NOTHING = Plan(rules=(), default=Rule(Verb.DELETE, "no plan"))
 class Manager:
     """The operations of one server."""
 
-    def __init__(self, catalog: Catalog, blobs: Blobs, settings: Settings, keys: Keys, compile_record: Compile) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        blobs: Blobs,
+        settings: Settings,
+        keys: Keys,
+        compile_record: Compile,
+        text_keys: Callable[[Record], TextKeys] = lambda record: (),
+    ) -> None:
         """Prepares; `start` starts.
 
         Args:
-            compile_record: the plan of a record's config; the only thing here that knows what a config is.
+            compile_record: the plan of a record's config.
+            text_keys: the secrets that a record's config brings. Nothing else here knows what a config is.
         """
         self._catalog, self._blobs, self._settings, self._keys = catalog, blobs, settings, keys
-        self._compile = compile_record
+        self._compile, self._text_keys = compile_record, text_keys
         self._ended = threading.Condition()
         self._stopping = threading.Event()
         self._worker = _worker_name()
         self._dispatcher = Dispatcher(catalog, blobs, settings, keys, self._worker, self._announce)
         self._chores = ThreadPoolExecutor(2, thread_name_prefix="effacer-chore")
-        #: Operations to keep the hands off when looking for those that nobody works on.
+        #: Operations that are ours already, and those that are left to other servers.
         self._known: set[str] = set()
+        self._left: set[str] = set()
         self._idle: set[str] = set()
         self._watch = threading.Thread(target=self._keep_looking, name="effacer-watch", daemon=True)
 
@@ -80,8 +91,8 @@ class Manager:
         self._finish_deletions()
         self._dispatcher.start()
         for operation in self._catalog.unfinished_operations():
-            self._free_dead(operation)
-            self._resume(operation)
+            held = self._free_dead(operation)
+            self._resume(operation, starting=not held)
         self._watch.start()
 
     def stop(self, grace_s: float) -> None:
@@ -90,7 +101,8 @@ class Manager:
         with self._ended:
             self._ended.notify_all()
         self._dispatcher.stop(grace_s)
-        self._watch.join()
+        if self._watch.ident is not None:
+            self._watch.join()
         self._chores.shutdown(wait=True, cancel_futures=True)
 
     @property
@@ -224,7 +236,9 @@ class Manager:
         idle = set()
         for listed in self._catalog.unfinished_operations():
             held = self._free_dead(listed)
-            if held or listed.name in self._known:
+            if listed.name in self._left and listed.cancel_requested and not held:
+                self._catalog.finish_operation(listed.name, CANCELLED, "cancelled")
+            if held or listed.name in self._known or listed.name in self._left:
                 continue
             if listed.name not in self._idle:
                 idle.add(listed.name)
@@ -255,13 +269,14 @@ class Manager:
         """Goes on with another server's operation, or ends it where that cannot be.
 
         Args:
-            starting: False for a server that runs already: it leaves what it cannot go on with to others. Their
-                settings may be the right ones, and whether any of them lives is not known for sure.
+            starting: False for a server that runs already, or where another one works on it: what this one cannot go
+                on with is left to others then. Their settings may be the right ones.
         """
         problem, record, plan = "", Record(), _NOTHING
         try:
             record = Record.decode(operation.request)
             plan = self._compile(record) if record.routes else _NOTHING
+            self._text_keys(record)
         except EffacerError:
             problem = "this version cannot go on with the operation"
         if record.routes and (plan.fingerprint() != operation.fingerprint or record.key_check != self.key_check):
@@ -271,7 +286,7 @@ class Manager:
             self._catalog.finish_operation(operation.name, FAILED_PRECONDITION, problem)
         elif problem:
             log.warning("%s is left to other servers: %s", operation.name, problem)
-            self._known.add(operation.name)
+            self._left.add(operation.name)
         elif not record.routes and not record.deletion:
             self._catalog.finish_operation(operation.name, OK, "", record.result)
         else:
@@ -283,7 +298,8 @@ class Manager:
         if record.deletion:
             self._chores.submit(self._delete, operation.name, record, record.deletion)
             return
-        job = Job(operation.name, plan, record)
+        keys = for_operation(self._keys, self._text_keys(record), operation.name)
+        job = Job(operation.name, plan, record, keys)
         if operation.cancel_requested:
             job.ending = (CANCELLED, "cancelled")
         self._dispatcher.add(job)
@@ -333,7 +349,7 @@ class Manager:
             log.info("%s was deleted while it ran", name)
             self._known.discard(name)
         except EffacerError as error:
-            log.warning("%s stays unfinished until the next start: %s", name, error.reason)
+            log.warning("%s stays unfinished until a server takes it up: %s", name, error.reason)
 
 
 def _worker_name() -> str:
@@ -371,7 +387,7 @@ def _start_time(pid: int) -> str:
 def _is_dead(worker: str) -> bool:
     """Whether a claim's worker was a process of this machine that no longer runs; False when that is not sure."""
     machine, pid, start, *_ = [*worker.rsplit(":", 3), "", "", ""]
-    if not start or not pid.isdigit() or machine != _machine():
+    if not machine or not start or not pid.isdigit() or machine != _machine():
         return False
     try:
         return _start_time(int(pid)) != start

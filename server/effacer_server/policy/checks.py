@@ -18,7 +18,8 @@ from effacer_server.dicom import facts
 from effacer_server.errors import InvalidConfig, Unsupported
 from effacer_server.policy.plan import Rule, Verb
 
-_KEY_SIZES_BYTES = (16, 24, 32)  # AES, FIPS 197 §1
+#: Lengths a key may have: AES, FIPS 197 §1.
+KEY_SIZES_BYTES = (16, 24, 32)
 _SENSITIVE_MODES = ("REDACT_SENSITIVE_TEXT", "REDACT_SENSITIVE_TEXT_CLEAN_DESCRIPTORS")
 # What names a patient, wherever it stands. Source: PS3.3 §C.2.2, §C.2.3, §C.7.1.1.
 _IDENTITY = (
@@ -179,7 +180,7 @@ def _check_key(transformation: Any, path: str, problems: Problems) -> None:
     wrapped = transformation.HasField("kms_wrapped")
     if key and wrapped:
         problems.invalid(f"{path}.kmsWrapped", "may not stand with cryptoKey")
-    if key and len(key) not in _KEY_SIZES_BYTES:
+    if key and len(key) not in KEY_SIZES_BYTES:
         problems.invalid(f"{path}.cryptoKey", f"has {len(key)} bytes; a key has 16, 24 or 32")
 
 

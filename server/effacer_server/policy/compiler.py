@@ -31,6 +31,7 @@ from effacer_server.policy.options import (
 )
 from effacer_server.policy.plan import EXACT, Plan, Rule, Verb
 from effacer_server.policy.profiles import (
+    TEXT_VRS,
     PrimaryIds,
     Profile,
     edition_name,
@@ -40,6 +41,7 @@ from effacer_server.policy.profiles import (
     profile_stamp,
 )
 from effacer_server.policy.queries import Query, parse_query
+from effacer_server.policy.text import compile_text, default_info_types
 
 _VERBS = {
     "keep_tag": Verb.KEEP,
@@ -53,7 +55,7 @@ _VERBS = {
 }
 # The VRs an action is for, where the contract limits it.
 _VRS = {
-    "clean_text_tag": frozenset(["AE", "LO", "LT", "PN", "SH", "ST", "UC", "UT", "DA", "DT", "AS"]),
+    "clean_text_tag": frozenset(TEXT_VRS),
     "clean_image_tag": frozenset(("OB", "OW")),
     "recurse_tag": frozenset(("SQ",)),
     "regen_uid_tag": frozenset(("UI",)),
@@ -84,7 +86,14 @@ class _Draft:
     creators: set[str] = field(default_factory=set)
 
 
-def compile_config(config: pb.DeidentifyConfig, *, path: str = "config", stamp: bool = True) -> Plan:
+def compile_config(
+    config: pb.DeidentifyConfig,
+    *,
+    path: str = "config",
+    stamp: bool = True,
+    info_types: Iterable[str] = (),
+    strict_text: bool = False,
+) -> Plan:
     """Compiles a config.
 
     Args:
@@ -92,6 +101,9 @@ def compile_config(config: pb.DeidentifyConfig, *, path: str = "config", stamp: 
             Basic Profile.
         path: what error paths start with.
         stamp: whether outputs say that and how they were de-identified; a setting of the server.
+        info_types: what is looked for in text unless the config says otherwise, none for the default ones; a setting of
+            the server.
+        strict_text: as in plan.TextPlan.strict; a setting of the server.
 
     Raises:
         InvalidConfig: something is wrong with it; `violations` lists all that was found.
@@ -106,7 +118,21 @@ def compile_config(config: pb.DeidentifyConfig, *, path: str = "config", stamp: 
         plan = _compile_legacy(config.dicom, f"{path}.dicom", stamp, draft)
     else:
         plan = _compile_tag_config(config.dicom_tag_config, f"{path}.dicomTagConfig", stamp, draft)
+    text = compile_text(
+        config.text,
+        f"{path}.text",
+        draft.problems,
+        context=config.dicom_tag_config.options.HasField("clean_descriptors"),
+        looked_for=tuple(info_types) or default_info_types(),
+        dates_move=config.dicom_tag_config.options.retain_longitudinal_modified_dates,
+        strict=strict_text,
+    )
     draft.problems.raise_first()
+    if any(rule.verb is Verb.CLEAN_TEXT for rule in plan.rules):
+        return replace(plan, text=text)
+    if config.HasField("text"):
+        note = "text: nothing in this config inspects text; this touches nothing"
+        return replace(plan, notes=(*plan.notes, note))
     return plan
 
 
@@ -203,8 +229,6 @@ def _compile_actions(actions: Iterable[pb.DicomTagConfig.Action], path: str, dra
             problems.invalid(f"{path}[{number}]", "names no action")
         if not action.queries:
             problems.invalid(f"{path}[{number}].queries", "is empty: an action without queries reaches nothing")
-        if kind == "clean_text_tag":
-            problems.unsupported(f"{path}[{number}].cleanTextTag", "this version does not inspect text")
         for index, text in enumerate(action.queries):
             at = f"{path}[{number}].queries[{index}]"
             query = _parse(text, at, draft)
@@ -288,23 +312,18 @@ def _add(query: Query | None, verb: Verb, because: str, draft: _Draft) -> None:
 def _profile(config: pb.DicomTagConfig | pb.DicomConfig, name: str, path: str, problems: Problems) -> Profile:
     """The profile an enum field names; any will do where it names none, since that is a problem already noted."""
     chosen = enum_name(config, name)
-    if chosen == "DEIDENTIFY_TAG_CONTENTS":
-        problems.unsupported(path, "this version does not inspect text, which DEIDENTIFY_TAG_CONTENTS is about")
     return _PROFILES.get(chosen, Profile.BASIC)
 
 
 def _options(options: pb.DicomTagConfig.Options, path: str, problems: Problems) -> frozenset[Option]:
     """The options of PS3.15 §E.3 that are set."""
-    if options.HasField("clean_descriptors"):
-        problems.unsupported(f"{path}.cleanDescriptors", "this version does not inspect text")
     if options.retain_longitudinal_full_dates and options.retain_longitudinal_modified_dates:
         problems.invalid(f"{path}.retainLongitudinalModifiedDates", "may not stand with retainLongitudinalFullDates")
-    return frozenset(option for option in Option if getattr(options, option))
+    chosen = {option for option in Option if option is not Option.DESCRIPTORS and getattr(options, option)}
+    return frozenset(chosen | ({Option.DESCRIPTORS} if options.HasField("clean_descriptors") else set()))
 
 
 def _note_unused(config: pb.DeidentifyConfig, draft: _Draft) -> None:
     for name in ("fhir", "fhir_field_config"):
         if config.HasField(name):
             draft.notes.append(f"{name}: datasets here hold DICOM stores only; this touches nothing")
-    if config.HasField("text"):
-        draft.notes.append("text: nothing in this config inspects text; this touches nothing")

@@ -3,9 +3,10 @@
 Where several options are set, each row is decided by the codes in their columns: C (clean) before K (keep), and where
 no column has either, the Basic Profile's code stays. Source: PS3.15 §E.3, Table E.1-1a.
 
-C is carried out where it needs no inspection of text: dates are moved, sequences of content and of graphic items are
-entered. Elsewhere no option rule is made, the profile's rule decides, which is the stricter one, and the plan says so
-in a note. KEEP_ALL_PROFILE would let such a row through raw: there the options that clean or move take the Basic code.
+C is carried out where this version can: descriptions are inspected, dates moved, sequences of content and of graphic
+items entered. Elsewhere no option rule is made, the profile's rule decides, which is the stricter one, and the plan
+says so in a note. KEEP_ALL_PROFILE would let such a row through raw: there the options that clean or move take the
+Basic code.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ class Option(StrEnum):
     MODIFIED_DATES = "retain_longitudinal_modified_dates"
     STRUCTURED_CONTENT = "clean_structured_content"
     GRAPHICS = "clean_graphics"
+    DESCRIPTORS = "clean_descriptors"
 
     @property
     def because(self) -> str:
@@ -49,12 +51,15 @@ _COLUMNS = {
     Option.MODIFIED_DATES: ("rtn_long_modif_dates", "113107"),
     Option.STRUCTURED_CONTENT: ("clean_struct_cont", "113104"),
     Option.GRAPHICS: ("clean_graph", "113103"),
+    Option.DESCRIPTORS: ("clean_desc", "113105"),
 }
+_TEXTS = ("LO", "LT", "SH", "ST", "UC", "UT")
 # What code C becomes, by VR. Times are looked at only: dates move by whole days.
 _CLEANED = {
     Option.MODIFIED_DATES: dict.fromkeys(("DA", "DT", "TM"), Verb.SHIFT_DATE),
     Option.STRUCTURED_CONTENT: {"SQ": Verb.RECURSE},
     Option.GRAPHICS: {"SQ": Verb.RECURSE},
+    Option.DESCRIPTORS: dict.fromkeys(_TEXTS, Verb.CLEAN_TEXT),
 }
 _CLEANED_CONTENT = dict.fromkeys(("DATE", "DATETIME", "TIME"), Verb.SHIFT_DATE)
 _DATE_VRS = ("DA", "DT", "TM")
@@ -199,9 +204,9 @@ def _rows(edition: facts.Edition) -> list[facts.ProfileRow]:
 def _decide(codes: Mapping[str, str], options: frozenset[Option]) -> tuple[str, Option] | None:
     """The code that decides a row against its Basic code, and the option that brings it."""
     for code in ("C", "K"):
-        for option in Option:
-            if option in options and codes.get(_COLUMNS[option][0]) == code:
-                return code, option
+        found = [option for option in Option if option in options and codes.get(_COLUMNS[option][0]) == code]
+        if found:  # of several that ask for cleaning the one that is there for texts
+            return code, Option.DESCRIPTORS if Option.DESCRIPTORS in found else found[0]
     return None
 
 

@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import json
 from dataclasses import dataclass, field
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from typing import Literal
 
 
@@ -27,6 +27,22 @@ class Verb(IntEnum):
     RECURSE = 7  # a sequence: the whole plan applied to every element of every item
     SHIFT_DATE = 8  # moved by the patient's number of days, in its written form; what is no date gets a placeholder
 
+
+class Treatment(StrEnum):
+    """What takes the place of a finding in a text."""
+
+    KEEP = "keep"  # it stays
+    REDACT = "redact"  # nothing
+    MASK = "mask"  # a character for each of its own
+    HASH = "hash"  # a keyed hash, in base64
+    SHIFT_DATE = "shift date"  # a date moved by the patient's number of days
+    REPLACE = "replace"  # the name of its infoType, in brackets
+
+
+#: Secrets by the names that transformations call them.
+TextKeys = tuple[tuple[str, bytes], ...]
+#: Name of the installation's date key among them: dates in text move with those that an option moves.
+DATE_KEY = "dates"
 
 #: How new UIDs come from old ones.
 Derivation = Literal["hmac", "md5"]
@@ -106,6 +122,42 @@ class Stamp:
     because: str = "PS3.15 E.1.1"
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Transformation:
+    """What happens to findings of some infoTypes.
+
+    Attributes:
+        treatment: what takes their place.
+        because: as in Rule.
+        character: MASK writes it.
+        key: name of the secret in Keys.text that HASH and SHIFT_DATE use; "" is the operation's own.
+    """
+
+    treatment: Treatment
+    because: str
+    character: str = "*"
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TextPlan:
+    """What CLEAN_TEXT does.
+
+    Attributes:
+        wanted: infoTypes that are looked for, ascending.
+        by_type: (infoType, what happens to its findings), ascending.
+        default: what happens to those of other infoTypes.
+        context: what the instance's identifying elements say is looked for too, and becomes [CTX].
+        strict: in prose, words that no vocabulary knows count as names.
+    """
+
+    wanted: tuple[str, ...]
+    by_type: tuple[tuple[str, Transformation], ...]
+    default: Transformation
+    context: bool = False
+    strict: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """The compiled config.
@@ -119,6 +171,7 @@ class Plan:
         notes: remarks for people (for instance that FHIR settings touch nothing here).
         content: rules for content items by their concept; empty when content trees follow `rules` alone.
         file_meta: elements of the source's file meta that stay; the rest of it is written anew for every output.
+        text: what CLEAN_TEXT does; None where no rule asks for it.
     """
 
     rules: tuple[Rule, ...]
@@ -128,6 +181,7 @@ class Plan:
     notes: tuple[str, ...] = field(default=())
     content: tuple[ContentRule, ...] = ()
     file_meta: tuple[Rule, ...] = ()
+    text: TextPlan | None = None
 
     def reason(self, index: int) -> str:
         """Where a decision comes from, by the rule index the native core and the content rules give.
@@ -153,6 +207,12 @@ class Plan:
         ]
         lines += ["file meta " + _line(rule) for rule in self.file_meta]
         lines += [f"stamp ({s.tag >> 16:04X},{s.tag & 0xFFFF:04X}) {s.vr}" for s in self.stamp]
+        if self.text is not None:
+            wanted = [*self.text.wanted, *(["CTX"] if self.text.context else [])]
+            strict = ", strictly" if self.text.strict else ""
+            lines.append(f"text looks for {' '.join(wanted) or 'nothing'}{strict}")
+            lines += [f"text {name} {_treatment(how)}" for name, how in self.text.by_type]
+            lines.append(f"text others {_treatment(self.text.default)}")
         lines += [f"note {note}" for note in self.notes]
         return "\n".join(lines) + "\n"
 
@@ -175,6 +235,11 @@ def _line(rule: Rule) -> str:
     return " ".join(parts) + f"  # {rule.because}"
 
 
+def _treatment(how: Transformation) -> str:
+    mask = f" {how.character!r}" if how.treatment is Treatment.MASK else ""
+    return f"{how.treatment}{mask}{f' key={how.key}' if how.key else ''}  # {how.because}"
+
+
 @dataclass(frozen=True, slots=True)
 class Keys:
     """Secrets of one run, apart from the plan. Never logged, never in metadata.
@@ -184,12 +249,16 @@ class Keys:
         uid_root: root of new UIDs, at most 24 characters, ends with a dot. Source: PS3.5 §B.2 ("2.25.").
         date: key of the date shift; derived from `uid` when it is not given.
         derivation: "hmac", or "md5" for the unkeyed mapping that an earlier open-source redactor used.
+        operation: secret of one operation, for transformations of text that name no key. Empty where no text is.
+        text: secrets that the config gives for transformations of text, by name.
     """
 
     uid: bytes = field(repr=False)
     uid_root: str = "2.25."
     date: bytes = field(default=b"", repr=False)
     derivation: Derivation = "hmac"
+    operation: bytes = field(default=b"", repr=False)
+    text: TextKeys = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
         if not self.date:

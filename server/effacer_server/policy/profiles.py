@@ -27,6 +27,7 @@ class Profile(StrEnum):
     BASIC = "ATTRIBUTE_CONFIDENTIALITY_BASIC_PROFILE"
     MINIMAL = "MINIMAL_KEEP_LIST_PROFILE"
     KEEP_ALL = "KEEP_ALL_PROFILE"
+    CONTENTS = "DEIDENTIFY_TAG_CONTENTS"
 
 
 class PrimaryIds(StrEnum):
@@ -36,6 +37,9 @@ class PrimaryIds(StrEnum):
     REGEN = "REGEN"
     KEEP = "KEEP"
 
+
+#: The VRs whose values are inspected. Source: the contract (clean_text_tag).
+TEXT_VRS = ("AE", "AS", "DA", "DT", "LO", "LT", "PN", "SH", "ST", "UC", "UT")
 
 # Verb per code of table E.1-1, and for compound codes the choice that is valid whatever the attribute's type is: a
 # placeholder satisfies types 1, 2 and 3; where the code offers none, an empty value (X/Z) or new references (U*) do.
@@ -60,6 +64,11 @@ def profile_rules(profile: Profile, edition: facts.Edition = "2018e") -> tuple[R
         return tuple(
             Rule(Verb.KEEP, MINIMAL_KEEP_LIST, tag) for tag, _ in facts.minimal_keep() if facts.in_data_set(tag)
         )
+    if profile is Profile.CONTENTS:
+        because = f"profile {profile}"
+        strays = (Rule(Verb.DELETE, "PS3.10 §7.1", group, 0xFFFF0000) for group in (0x00000000, 0x00020000))
+        inspected = (Rule(Verb.CLEAN_TEXT, because, ANY_TAG, 0, vr) for vr in (*TEXT_VRS, "UN"))
+        return (*strays, Rule(Verb.REGEN_UID, because, ANY_TAG, 0, "UI"), *inspected)
     return ()
 
 
@@ -136,8 +145,11 @@ def profile_stamp(
     if profile is Profile.KEEP_ALL:  # dates that moved are not what the source may say of them
         moved = longitudinal == "MODIFIED"
         return (_stamp("LongitudinalTemporalInformationModified", longitudinal),) if moved else ()
-    codes = {"113100", *option_codes} | ({"113110"} if primary_ids is PrimaryIds.KEEP else set())
-    word = "Basic" if profile is Profile.BASIC else "Minimal"
+    # Text that is inspected is more than what §E.3.5 asks for, but no profile.
+    codes = {"113105" if profile is Profile.CONTENTS else "113100", *option_codes} | (
+        {"113110"} if primary_ids is PrimaryIds.KEEP else set()
+    )
+    word = {Profile.BASIC: "Basic", Profile.MINIMAL: "Minimal", Profile.CONTENTS: "Contents"}[profile]
     return (
         _stamp("PatientIdentityRemoved", "YES" if identity_removed else "NO"),
         _stamp("DeidentificationMethod", f"Effacer {product_version()} {word}"[:64]),

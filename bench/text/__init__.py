@@ -1,0 +1,1 @@
+"""Finding identifying text: own strings with the truth, our finder and Presidio's analyzer on them in one run."""
