@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from effacer_server.engine.text import vocabulary
+from effacer_server.engine.text import vocabulary, words
 
 TABLES = files("effacer_server.engine.text").joinpath("tables")
 OURS = ("terms.tsv", "cues.tsv")
@@ -113,7 +113,7 @@ def test_folding(word: str, key: str) -> None:
 
 @given(st.text(max_size=200))
 def test_words_cover_every_letter(text: str) -> None:
-    read = vocabulary.read(text)
+    read = words.read(text)
     covered = {at for start, end in zip(read.starts, read.ends, strict=True) for at in range(start, end)}
     lengths = {len(one) for one in (read.keys, read.kinds, read.cases, read.gaps, read.flags)}
     assert lengths == {len(read.starts)}
