@@ -21,8 +21,9 @@ from effacer_server.engine.text.transforms import Transformer
 from effacer_server.engine.text.vocabulary import is_term
 from effacer_server.policy.plan import Keys, TextPlan, Transformation, Treatment
 
-#: Longest value that is inspected whole; a longer one is inspected in pieces of this many characters, which overlap.
-PIECE_CHARACTERS = 1 << 16
+#: Longest value that is inspected whole; a longer one is inspected in pieces of this many characters, which overlap, so
+#: that what a recogniser takes for a piece bounds what a text takes.
+PIECE_CHARACTERS = 1 << 12
 _OVERLAP = 256
 
 # Most characters of one value, of PN of one component group. Source: PS3.5 Table 6.2-1.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable
 from enum import IntEnum
 from typing import NamedTuple
@@ -36,17 +37,19 @@ def resolve(found: Iterable[Span]) -> list[Span]:
     What the one that goes covers beyond the one that stays is kept under its own name, so that nothing that was found
     is left readable because of the overlap.
     """
-    taken: list[Span] = []
+    taken: list[Span] = []  # ascending, none over another, so their ends ascend as well
+    ends: list[int] = []
     for span in sorted(found, key=lambda one: (-one.likelihood, one.start - one.end, one.start)):
-        rest = [span]
-        for other in taken:
-            rest = [part for one in rest for part in _without(one, other)]
-        taken += rest
-    return sorted(taken)
-
-
-def _without(span: Span, other: Span) -> list[Span]:
-    if span.end <= other.start or other.end <= span.start:
-        return [span]
-    parts = ((span.start, other.start), (other.end, span.end))
-    return [span._replace(start=start, end=end) for start, end in parts if start < end]
+        at = bisect_right(ends, span.start)
+        start, parts = span.start, []
+        behind = at
+        while behind < len(taken) and taken[behind].start < span.end:
+            if start < taken[behind].start:
+                parts.append(span._replace(start=start, end=taken[behind].start))
+            start = taken[behind].end
+            behind += 1
+        if start < span.end:
+            parts.append(span._replace(start=start))
+        taken[at:behind] = sorted((*taken[at:behind], *parts))
+        ends[at:behind] = [one.end for one in taken[at : at + behind - at + len(parts)]]
+    return taken
