@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from effacer_server.engine.text.misread import PIXELS, as_meant
 from effacer_server.engine.text.names import Names
 from effacer_server.engine.text.patterns import Patterns
 from effacer_server.engine.text.phrases import Phrases
@@ -45,12 +46,16 @@ class Finder:
 
         Args:
             text: one value (of PN one component group).
-            vr: of the element it comes from.
+            vr: of the element it comes from; misread.PIXELS for words read from an image.
             phrases: those of its instance; they win over everything else.
         """
         found = self._remembered(text, vr)
         context = phrases.candidates(text) if phrases is not None else []
         return resolve((*context, *found)) if context else list(found)
+
+    def _candidates(self, text: str, vr: str) -> list[Span]:
+        # Names are words of a description there, too.
+        return [*self._patterns.candidates(text, vr), *self._names.candidates(text, "LO" if vr == PIXELS else vr)]
 
     def _remembered(self, text: str, vr: str) -> Sequence[Span]:
         key = (vr, text)
@@ -59,7 +64,10 @@ class Finder:
             return found
         found = self._old.get(key)
         if found is None:
-            found = tuple(resolve((*self._patterns.candidates(text, vr), *self._names.candidates(text, vr))))
+            candidates = self._candidates(text, vr)
+            if vr == PIXELS and (meant := as_meant(text)) != text:
+                candidates += self._candidates(meant, vr)
+            found = tuple(resolve(candidates))
         if len(text) <= _MOST_REMEMBERED and self._most:
             # Threads may lose an entry to one another, which costs finding it again and nothing else.
             self._young_bytes += _ENTRY_BYTES + 4 * len(text)
