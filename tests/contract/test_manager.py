@@ -528,6 +528,18 @@ def test_a_server_with_another_key_leaves_operations_to_others(house: House) -> 
     assert len(house.content()) == COUNT
 
 
+def test_a_starting_server_with_another_key_leaves_what_a_living_one_has_in_hand(house: House) -> None:
+    operation = _left_behind(house, managers._worker_name())
+    other = house.manager(key=b"x" * 32)
+    assert not house.catalog.get_operation(operation.name).done
+    # Cancelled, it ends once nobody has it in hand any more.
+    house.catalog.request_cancel(operation.name)
+    for shard in house.catalog.held_shards(operation.name):
+        house.catalog.release_shard(shard)
+    other._look()
+    assert house.catalog.get_operation(operation.name).result_code == 1
+
+
 def test_a_deletion_is_done_when_the_objects_are_gone(house: House) -> None:
     """Its server died between the rows and their objects."""
     survivor = house.manager()

@@ -347,6 +347,23 @@ def test_dates_that_no_rule_names_go_in_an_opened_tree_alone() -> None:
     assert run(instance([item("K", "TEXT", *dates_of)]), keep)[CONTENT].value[0][OBSERVED].value == "20200301"
 
 
+@pytest.mark.parametrize("vr", ["LO", "PN", "LT", "SH", "UT"])
+@pytest.mark.parametrize("tag", [DATETIME, TIME, OBSERVED])
+def test_dates_in_a_tree_are_known_by_their_tag_too(tag: int, vr: str) -> None:
+    """Without an option for dates, and where one keeps them by the concept."""
+    found = run(instance([item("K", "TEXT", Part(tag, vr, "20200301 of Wall"))]))
+    assert str(found[CONTENT].value[0][tag].value) == "PLACEHOLDER"
+
+
+@pytest.mark.parametrize(("vr", "left"), [("PN", GONE), ("LO", GONE), ("DA", "20200301")])
+def test_a_concept_keeps_the_kind_of_value_it_names(vr: str, left: str) -> None:
+    dated = ContentRule("KD", "DCM", Verb.KEEP, "options.retain_longitudinal_full_dates", "DATE")
+    plan = Plan(PLAN.rules, PLAN.default, content=(*CONCEPTS, dated))
+    value = "20200301" if vr == "DA" else "Wall^Ada"
+    found = run(instance([item("KD", "DATE", Part(DATE, vr, value))]), plan)
+    assert str(found[CONTENT].value[0][DATE].value) == left
+
+
 @pytest.mark.parametrize(
     ("scheme", "left"), [("99WALL", GONE), ("", GONE), (None, GONE), ("DCM", "of Wall"), ("9", "of Wall")]
 )
