@@ -62,7 +62,9 @@ def test_no_identity_leaves(tmp_path: Path) -> None:
     with served(tmp_path / "data") as server, effacer.Client(server.target) as client:
         client.create_dataset(SOURCE).result()
         client.create_dicom_store(SOURCE + STORE)
+        objects = tmp_path / "data" / "objects"
         assert [result.error for result in client.store_instances(SOURCE + STORE, [instance()])] == [None]
+        sources = set(objects.rglob("*"))
         operation = client.deidentify_dataset(SOURCE, CLEAN, config=CONFIG)
         operation.result(timeout=120)
         assert operation.metadata.counter.success == 1
@@ -74,6 +76,9 @@ def test_no_identity_leaves(tmp_path: Path) -> None:
         found = client.retrieve_bytes("{}/dicomWeb/studies/{}/series/{}/instances/{}".format(CLEAN + STORE, *uids))
         said += repr(row)
     said += (tmp_path / "data" / "server.log").read_text(encoding="utf-8", errors="replace")
+    assert found in (written := [path.read_bytes() for path in set(objects.rglob("*")) - sources if path.is_file()])
+    for name in identities:
+        assert not any(name.encode() in data for data in written), "no temporary file either"
     left = found.decode("utf-8", "replace").casefold()
     assert [name for name in identities if name.casefold() in left] == []
     assert [name for name in identities if name.casefold() in said.casefold()] == []

@@ -18,15 +18,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from struct import pack
+from typing import TYPE_CHECKING
 
 from effacer_server.dicom import core, facts
 from effacer_server.dicom.core import Meta, Source
 from effacer_server.engine import values
 from effacer_server.engine.content import ContentRules
-from effacer_server.engine.text.cleaner import Cleaner, Inspected
 from effacer_server.errors import Reason, Refused
 from effacer_server.policy.plan import Keys, Plan, Stamp
 from effacer_server.policy.profiles import verb_for
+
+if TYPE_CHECKING:
+    from effacer_server.engine.text.cleaner import Cleaner, Inspected
 
 #: Who wrote the file: (0002,0012), (0002,0013). Derived from a UUID, so that it needs no registration (PS3.5 §B.2).
 IMPLEMENTATION_CLASS_UID = "2.25.160846920116437958121037904126390127343"
@@ -109,7 +112,11 @@ class Deidentifier:
         self._plan = plan
         self._keys = keys
         self._content = ContentRules(plan) if plan.content else None
-        self._cleaner = Cleaner(plan.text, keys) if plan.text else None
+        self._cleaner: Cleaner | None = None
+        if plan.text is not None:
+            from effacer_server.engine.text.cleaner import Cleaner  # imported here: its tables take a while to load
+
+            self._cleaner = Cleaner(plan.text, keys)
         self._limits = limits or Limits()
         self._matchers: dict[tuple[str, bool, bool], core.Matcher] = {}
         self._lock = threading.Lock()

@@ -11,14 +11,16 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from effacer_server.dicom import core, facts
 from effacer_server.dicom.core import Source
 from effacer_server.dicom.headers import decode_text
 from effacer_server.engine.instance import Examined
-from effacer_server.engine.text.cleaner import Inspected
 from effacer_server.policy.plan import Plan, Stamp, Verb
+
+if TYPE_CHECKING:
+    from effacer_server.engine.text.cleaner import Inspected
 
 Given = TypeVar("Given")
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import unicodedata
+from typing import TYPE_CHECKING
 
 from effacer_server.dicom import core, facts
 from effacer_server.dicom.core import Edits, Meta, Source
 from effacer_server.dicom.headers import decode_text
 from effacer_server.engine import dates
-from effacer_server.engine.text.cleaner import Cleaner, Inspected, InstanceCleaner
 from effacer_server.errors import Reason, Refused
 from effacer_server.policy.plan import Keys, Verb
 from effacer_server.policy.profiles import TEXT_VRS
+
+if TYPE_CHECKING:
+    from effacer_server.engine.text.cleaner import Cleaner, Inspected, InstanceCleaner
 
 _CHARACTER_SET = 0x00080005
 _PATIENT_ID = 0x00100020

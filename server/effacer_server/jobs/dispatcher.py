@@ -91,7 +91,6 @@ class Dispatcher:
         catalog: Catalog,
         blobs: Blobs,
         settings: Settings,
-        keys: Keys,
         worker: str,
         on_end: Callable[[str], None],
     ) -> None:
@@ -101,7 +100,7 @@ class Dispatcher:
             worker: name that claims are made under.
             on_end: called with an operation's name once it is done, from the dispatcher's thread.
         """
-        self._catalog, self._blobs, self._settings, self._keys = catalog, blobs, settings, keys
+        self._catalog, self._blobs, self._settings = catalog, blobs, settings
         self._worker, self._on_end = worker, on_end
         self._executor, self._slots = open_runner(settings.workers)
         self._events: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()

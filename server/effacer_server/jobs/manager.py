@@ -75,7 +75,7 @@ class Manager:
         self._ended = threading.Condition()
         self._stopping = threading.Event()
         self._worker = _worker_name()
-        self._dispatcher = Dispatcher(catalog, blobs, settings, keys, self._worker, self._announce)
+        self._dispatcher = Dispatcher(catalog, blobs, settings, self._worker, self._announce)
         self._chores = ThreadPoolExecutor(2, thread_name_prefix="effacer-chore")
         #: Operations that are ours already, and those that are left to other servers.
         self._known: set[str] = set()

@@ -44,6 +44,9 @@ TextKeys = tuple[tuple[str, bytes], ...]
 #: Name of the installation's date key among them: dates in text move with those that an option moves.
 DATE_KEY = "dates"
 
+#: InfoTypes whose findings are dates, which alone can be moved.
+DATES = ("DATE", "DATE_OF_BIRTH")
+
 #: How new UIDs come from old ones.
 Derivation = Literal["hmac", "md5"]
 

@@ -16,10 +16,7 @@ from typing import Any
 from effacer.v1 import deidentify_pb2 as pb
 from effacer_server.errors import InvalidConfig
 from effacer_server.policy.checks import KEY_SIZES_BYTES, Problems, enum_name
-from effacer_server.policy.plan import DATE_KEY, TextKeys, TextPlan, Transformation, Treatment
-
-#: InfoTypes whose findings are dates, which alone can be moved.
-DATES = ("DATE", "DATE_OF_BIRTH")
+from effacer_server.policy.plan import DATE_KEY, DATES, TextKeys, TextPlan, Transformation, Treatment
 
 _TREATMENTS = {
     "redact_config": Treatment.REDACT,

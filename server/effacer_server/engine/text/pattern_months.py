@@ -10,20 +10,11 @@ from functools import cache
 
 from effacer_server.engine.text import validators
 from effacer_server.engine.text.pattern_dates import DATES, MEASURE, dated
-from effacer_server.engine.text.pattern_forms import Form, Found, Recogniser, alternation, in_number, rows, word_set
+from effacer_server.engine.text.pattern_forms import Form, Found, Recogniser, alternation, fold, in_number, word_set
 from effacer_server.engine.text.spans import Span
+from effacer_server.engine.text.written_dates import months
 
-
-def _months() -> dict[str, int]:
-    found: dict[str, int] = {}
-    for _, _, *names in rows("month_names"):
-        for number, name in enumerate(names, 1):
-            if name:
-                found.setdefault(name.lower(), number)
-    return found
-
-
-_MONTHS = _months()
+_MONTHS = {fold(name).decode("ascii").lower(): number for name, number in months().items()}
 _NAME = rf"({alternation(_MONTHS)})"
 _OF = r"(?:(?:of|de|del|di|do|den|en)[ ])?"
 _ORDINAL = r"(?:st|nd|rd|th|er|o|a)?"

@@ -12,8 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from effacer_server.engine.text.spans import Span
 from effacer_server.engine.text.written_dates import move
-from effacer_server.policy.plan import Transformation, Treatment
-from effacer_server.policy.text import DATES
+from effacer_server.policy.plan import DATES, Transformation, Treatment
 
 
 class Transformer:
